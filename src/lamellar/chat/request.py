@@ -1,0 +1,116 @@
+"""What the caller asks: messages, tools, and the state of a conversation kept by the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import field_validator
+
+from ..frozen import Frozen
+from .content import ContentPart, ReasoningContent, Text, ThoughtSignature, ToolCall, ToolResponse
+from .tools import CacheControl, Tool
+
+if TYPE_CHECKING:
+    from .events import End
+
+__all__ = ["ChatMessage", "ChatRequest", "ChatRole"]
+
+ChatRole = Literal["system", "user", "assistant", "tool"]
+
+
+class ChatMessage(Frozen):
+    """One message.
+
+    Args:
+        role: Who speaks: ``system``, ``user``, ``assistant`` or ``tool``.
+        content: Its parts; a bare string is one `Text`, a single part is a list of one.
+        cache_control: Marks the end of a cacheable prefix.
+    """
+
+    role: ChatRole
+    content: tuple[ContentPart, ...]
+    cache_control: CacheControl | None = None
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        if isinstance(value, str):
+            return (Text(value),)
+        if isinstance(value, list | tuple):
+            return tuple(Text(part) if isinstance(part, str) else part for part in value)
+        return (value,)
+
+    @classmethod
+    def system(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
+        """A message of the role ``system``."""
+        return cls(role="system", content=content)  # type: ignore[arg-type]
+
+    @classmethod
+    def user(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
+        """A message of the role ``user``."""
+        return cls(role="user", content=content)  # type: ignore[arg-type]
+
+    @classmethod
+    def assistant(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
+        """A message of the role ``assistant``."""
+        return cls(role="assistant", content=content)  # type: ignore[arg-type]
+
+    @classmethod
+    def tool(cls, content: ToolResponse | Sequence[ToolResponse]) -> Self:
+        """A message of the role ``tool``: the answers to the assistant's calls."""
+        return cls(role="tool", content=content)  # type: ignore[arg-type]
+
+
+class ChatRequest(Frozen):
+    """A whole request, independent of provider and model.
+
+    Args:
+        system: The system prompt, sent where the provider wants it.
+        messages: The conversation so far.
+        tools: Tools the model may call.
+        previous_response_id: Continue a conversation the provider has stored.
+        store: Whether the provider may store the answer.
+    """
+
+    system: str | None = None
+    messages: tuple[ChatMessage, ...] = ()
+    tools: tuple[Tool, ...] | None = None
+    previous_response_id: str | None = None
+    store: bool | None = None
+
+    @classmethod
+    def from_system(cls, system: str) -> Self:
+        """A request with a system prompt and no message yet."""
+        return cls(system=system)
+
+    @classmethod
+    def from_user(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
+        """A request with one user message."""
+        return cls(messages=(ChatMessage.user(content),))
+
+    @classmethod
+    def from_messages(cls, messages: Sequence[ChatMessage]) -> Self:
+        """A request with these messages."""
+        return cls(messages=tuple(messages))
+
+    def with_system(self, system: str | None) -> Self:
+        """A copy with this system prompt."""
+        return self.model_copy(update={"system": system})
+
+    def with_tools(self, *tools: Tool) -> Self:
+        """A copy with these tools."""
+        return self.model_copy(update={"tools": tools or None})
+
+    def append_message(self, *messages: ChatMessage) -> Self:
+        """A copy with `messages` at the end."""
+        return self.model_copy(update={"messages": (*self.messages, *messages)})
+
+    def append_tool_use_from_end(self, end: End, tool_response: ToolResponse | Sequence[ToolResponse]) -> Self:
+        """A copy with the assistant's turn out of a stream's `End` and the tools' answers after it.
+
+        Reasoning and signatures go back with the calls, because providers that sign their reasoning demand it.
+        """
+        kept = (ToolCall, Text, ThoughtSignature, ReasoningContent)
+        content = tuple(part for part in end.content or () if isinstance(part, kept))
+        return self.append_message(ChatMessage.assistant(content), ChatMessage.tool(tool_response))

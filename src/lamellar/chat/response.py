@@ -1,0 +1,128 @@
+"""What comes back: the whole answer, why it stopped, what it cost, and how it was come by."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from pydantic import GetCoreSchemaHandler, JsonValue, SerializeAsAny
+from pydantic_core import CoreSchema, core_schema
+
+from ..call import AttemptRecord
+from ..frozen import Frozen
+from .content import ContentPart, ToolCall, text_of, tool_calls_of
+from .usage import Usage
+
+__all__ = ["ChatResponse", "StopReason"]
+
+
+class StopReason(str):
+    """Why the model stopped: a plain string to compare and print, with the provider's own word in `raw`.
+
+    The value is one of ``completed``, ``max_tokens``, ``tool_call``, ``content_filter``, ``stop_sequence`` and
+    ``other``.
+    """
+
+    __slots__ = ("raw",)
+
+    KINDS: ClassVar[tuple[str, ...]] = (
+        "completed",
+        "max_tokens",
+        "tool_call",
+        "content_filter",
+        "stop_sequence",
+        "other",
+    )
+    raw: str | None
+
+    def __new__(cls, kind: str, raw: str | None = None) -> Self:
+        """A reason of one of `KINDS`, with the provider's own word."""
+        if kind not in cls.KINDS:
+            raise ValueError(f"a stop reason is one of {', '.join(cls.KINDS)}, got {kind!r}")
+        self = super().__new__(cls, kind)
+        self.raw = raw
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str | None]]:
+        return type(self), (str(self), self.raw)
+
+    def __repr__(self) -> str:
+        return f"StopReason({str(self)!r}{f', raw={self.raw!r}' if self.raw is not None else ''})"
+
+    def __str__(self) -> str:
+        return str.__str__(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A kind, or `{kind, raw}`; written as the latter when there is a raw word to keep."""
+        return core_schema.no_info_plain_validator_function(
+            cls._validate,
+            json_schema_input_schema=core_schema.literal_schema(list(cls.KINDS)),
+            serialization=core_schema.plain_serializer_function_ser_schema(cls._serialize),
+        )
+
+    @classmethod
+    def _validate(cls, value: object) -> StopReason:
+        if isinstance(value, StopReason):
+            return value
+        if isinstance(value, str):
+            return cls(value)
+        if isinstance(value, dict) and isinstance(value.get("kind"), str):
+            return cls(value["kind"], value.get("raw"))
+        raise ValueError(f"expected a stop reason such as 'completed', got {type(value).__name__}")
+
+    @staticmethod
+    def _serialize(value: StopReason) -> str | dict[str, str]:
+        return str(value) if value.raw is None else {"kind": str(value), "raw": value.raw}
+
+
+class ChatResponse(Frozen):
+    """A whole answer.
+
+    Args:
+        content: The answer's parts, as they go back into a conversation.
+        reasoning_content: The reasoning, as far as the provider shows it.
+        model: The model that was asked, at the target that answered.
+        provider: The namespace of the provider that answered.
+        provider_model: The model the provider says it used.
+        stop_reason: Why the model stopped, or None when the provider did not say.
+        usage: The tokens of this answer, or None when the provider did not say. Failed tries have their own, in
+            `attempts`.
+        response_id: The provider's id of the answer.
+        raw: The provider's body, when `capture_raw_body` asked for it.
+        attempts: Every try of this call, in order, the last one being the one that answered.
+    """
+
+    content: tuple[ContentPart, ...] = ()
+    reasoning_content: str | None = None
+    model: str
+    provider: str
+    provider_model: str | None = None
+    stop_reason: StopReason | None = None
+    usage: Usage | None = None
+    response_id: str | None = None
+    raw: JsonValue = None
+    attempts: tuple[SerializeAsAny[AttemptRecord], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All the text of the answer."""
+        return text_of(self.content)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools the model asks for."""
+        return tool_calls_of(self.content)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it: no content, no tool call, and no usage that would say otherwise."""
+        return not self.content and not self.reasoning_content and self.usage is None
+
+    def with_attempts(self, attempts: tuple[AttemptRecord, ...]) -> Self:
+        """A copy with these attempts, without validating again what has been validated."""
+        copy = type(self).__new__(type(self))
+        object.__setattr__(copy, "__dict__", {**self.__dict__, "attempts": attempts})
+        object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__ | {"attempts"})
+        object.__setattr__(copy, "__pydantic_extra__", None)
+        object.__setattr__(copy, "__pydantic_private__", None)
+        return copy
