@@ -8,16 +8,15 @@ yield to the consumer of a stream.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from .chat.usage import Usage
 from .durations import Duration
-from .errors import ErrorKind
+from .errors import ErrorKind, ExecutorError, RejectedError
 from .frozen import Frozen
 
 if TYPE_CHECKING:
@@ -25,7 +24,16 @@ if TYPE_CHECKING:
 
     from .clock import Clock
 
-__all__ = ["AttemptRecord", "CallContext", "CallScope", "Outcome", "Stopwatch", "current_scope"]
+__all__ = [
+    "AttemptRecord",
+    "CallContext",
+    "CallScope",
+    "LiveAttempt",
+    "Outcome",
+    "Stopwatch",
+    "current_scope",
+    "use_scope",
+]
 
 
 class CallContext(Frozen):
@@ -100,6 +108,68 @@ class AttemptRecord:
     started: float = 0.0
 
 
+class LiveAttempt:
+    """A try under way; `record()` is what the world sees of it."""
+
+    __slots__ = (
+        "backoff",
+        "code",
+        "first_content",
+        "kind",
+        "latency",
+        "message",
+        "model",
+        "nested",
+        "number",
+        "outcome",
+        "provider",
+        "request_id",
+        "retry_after",
+        "started",
+        "status",
+        "target",
+        "usage",
+        "waited",
+    )
+
+    def __init__(self, number: int, target: str, provider: str, model: str, started: float) -> None:
+        self.number = number
+        self.target = target
+        self.provider = provider
+        self.model = model
+        self.started = started
+        self.outcome: Outcome | None = None
+        self.kind: ErrorKind | None = None
+        self.status: int | None = None
+        self.code: str | None = None
+        self.message: str | None = None
+        self.latency = 0.0
+        self.first_content: float | None = None
+        self.waited = 0.0
+        self.backoff = 0.0
+        self.usage: Usage | None = None
+        self.retry_after: float | None = None
+        self.request_id: str | None = None
+        self.nested: tuple[AttemptRecord, ...] = ()
+        """When the leaf was itself a stack: its own tries, which stand for this one."""
+
+    def blame(self, error: BaseException) -> None:
+        """Note what went wrong."""
+        if isinstance(error, RejectedError):
+            self.kind, self.message, self.retry_after = error.kind, error.message, error.retry_after
+        elif isinstance(error, ExecutorError):
+            self.kind, self.status, self.code = error.kind, error.status, error.code
+            self.message, self.retry_after, self.request_id = error.message, error.retry_after, error.request_id
+            self.usage = getattr(error, "usage", None) or self.usage
+
+    def record(self) -> AttemptRecord:
+        """The try as it stands."""
+        return AttemptRecord(*[getattr(self, name) for name in _RECORD_FIELDS])
+
+
+_RECORD_FIELDS = tuple(AttemptRecord.__dataclass_fields__)
+
+
 class Stopwatch:
     """Seconds spent waiting for the provider: it stands still while the consumer has the stream to itself."""
 
@@ -139,7 +209,7 @@ class _Shared:
         self.context = context
         self.streaming = streaming
         self.stopwatch = Stopwatch(clock)
-        self.log: list[AttemptRecord] = []
+        self.log: list[LiveAttempt] = []
         self.waited = 0.0
         self.backoff = 0.0
 
@@ -190,7 +260,11 @@ class CallScope:
     @property
     def attempts(self) -> tuple[AttemptRecord, ...]:
         """The record so far, in order."""
-        return tuple(self._shared.log)
+        log = self._shared.log
+        if not any(live.nested for live in log):
+            return tuple([live.record() for live in log])
+        tries = [each for live in log for each in (live.nested or (live.record(),))]
+        return tuple([replace(each, number=number) for number, each in enumerate(tries, 1)])
 
     def remaining(self) -> float | None:
         """Seconds left to wait before an answer must be committed, or None when nothing bounds it."""
@@ -224,19 +298,25 @@ class CallScope:
         view.total, view.reserve = self.total, self.reserve
         return view
 
-    def begin_attempt(self, record: AttemptRecord) -> int:
-        """Log a try that begins now; the place to `end_attempt` it at."""
-        self._shared.log.append(record)
-        return len(self._shared.log) - 1
+    def begin_attempt(self, target: str, provider: str, model: str) -> LiveAttempt:
+        """Log a try that begins now, with what was waited and slept before it."""
+        shared = self._shared
+        live = LiveAttempt(len(shared.log) + 1, target, provider, model, self.clock.wall())
+        live.waited, live.backoff = shared.waited, shared.backoff
+        shared.waited = shared.backoff = 0.0
+        shared.log.append(live)
+        return live
 
-    def end_attempt(self, place: int, record: AttemptRecord) -> None:
-        """Replace the record at `place` by the final one."""
-        self._shared.log[place] = record
+    def refused(self, target: str, provider: str, model: str, error: RejectedError) -> None:
+        """Log a try that a layer refused before it was made."""
+        live = self.begin_attempt(target, provider, model)
+        live.outcome = Outcome.REFUSED
+        live.blame(error)
 
     @property
-    def next_number(self) -> int:
-        """The number of the try that would begin now."""
-        return len(self._shared.log) + 1
+    def attempt_count(self) -> int:
+        """How many tries were logged so far."""
+        return len(self._shared.log)
 
     def note_wait(self, seconds: float) -> None:
         """A queue or limiter held the next try for this long."""
@@ -245,13 +325,6 @@ class CallScope:
     def note_backoff(self, seconds: float) -> None:
         """A retry slept this long before the next try."""
         self._shared.backoff += seconds
-
-    def take_waits(self) -> tuple[float, float]:
-        """What was noted since the last try: seconds waited and seconds slept."""
-        shared = self._shared
-        waits = shared.waited, shared.backoff
-        shared.waited = shared.backoff = 0.0
-        return waits
 
 
 _scope: ContextVar[CallScope | None] = ContextVar("lamellar_call_scope", default=None)
@@ -262,14 +335,19 @@ def current_scope() -> CallScope | None:
     return _scope.get()
 
 
-@contextmanager
-def use_scope(scope: CallScope | None) -> Iterator[None]:
+class use_scope:  # noqa: N801 -- a context manager, read as a verb
     """Run a block in `scope`. Only around awaits of a call, never across a yield to a consumer."""
-    token = _scope.set(scope)
-    try:
-        yield
-    finally:
-        try:
-            _scope.reset(token)
-        except ValueError:
-            pass  # collected in another context, where there is nothing to restore
+
+    __slots__ = ("_scope", "_token")
+
+    def __init__(self, scope: CallScope | None) -> None:
+        self._scope = scope
+        self._token: Token[CallScope | None] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _scope.set(self._scope)
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            with suppress(ValueError):  # collected in another context, where there is nothing to restore
+                _scope.reset(self._token)

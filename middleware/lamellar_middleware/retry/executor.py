@@ -1,0 +1,113 @@
+"""The retry loop."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NoReturn
+
+from lamellar.call import CallScope, current_scope
+from lamellar.decisive import decisive
+from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedError, StreamInterruptedError
+from lamellar.executor import ExecutorWrapper, Operation, ResultT
+
+from .budget import BudgetLedger
+from .spec import KindPolicy, RetryEvent
+
+if TYPE_CHECKING:
+    from lamellar.chat.options import ChatOptions
+    from lamellar.chat.request import ChatRequest
+    from lamellar.clock import Clock
+    from lamellar.executor import LlmExecutor
+
+    from .backoff import Backoff
+    from .spec import Retry
+
+__all__ = ["RetryExecutor"]
+
+_logger = logging.getLogger("lamellar.retry")
+
+
+class RetryExecutor(ExecutorWrapper):
+    """Asks the inner executor again when its error says that this may help.
+
+    Args:
+        inner: The executor to wrap.
+        spec: The options.
+        clock: Where the budget's time comes from.
+    """
+
+    def __init__(self, inner: LlmExecutor, spec: Retry, clock: Clock) -> None:
+        super().__init__(inner)
+        self.spec = spec
+        self._ledger = BudgetLedger(spec.budget, clock) if spec.budget is not None else None
+
+    async def _exec(
+        self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
+    ) -> ResultT:
+        if self._ledger is not None:
+            self._ledger.call()
+        scope = current_scope()
+        began = scope.stopwatch.elapsed() if scope is not None else 0.0
+        number = 1
+        errors: list[LamellarError] = []
+        backoff: Backoff | None = None
+        while True:
+            try:
+                result = await operation(self.inner, model, chat_req, options)
+                if self.spec.on_empty == "retry" and result.is_empty:
+                    raise _empty(self.inner.name, model)
+                return result
+            except (ExecutorError, RejectedError) as error:
+                errors.append(error)
+                if scope is None or not isinstance(error, ExecutorError) or not self._may_retry(error):
+                    self._raise(errors, error)
+                if backoff is None:
+                    from .backoff import Backoff
+
+                    backoff = Backoff(self.spec, scope.rng)
+                wait = backoff.wait_before_next(number, scope.stopwatch.elapsed() - began, error)
+                if wait is None or _outlasts(wait, scope) or (self._ledger is not None and not self._ledger.take()):
+                    self._raise(errors, error)
+                event = RetryEvent(number, error, wait, model, self.inner.name)
+            self._tell(event)
+            scope.note_backoff(wait)
+            await scope.clock.sleep(wait)
+            number += 1
+
+    def _may_retry(self, error: ExecutorError) -> bool:
+        if isinstance(error, StreamInterruptedError) and not error.retryable:
+            return False  # part of it was delivered
+        policy = self.spec.kinds.get(error.kind)
+        if error.kind is ErrorKind.EMPTY:
+            return self.spec.on_empty == "retry" and policy is not False
+        if policy is None:
+            return error.retryable
+        if isinstance(policy, KindPolicy):
+            return error.retryable if policy.attempts is None else policy.attempts > 1
+        return policy
+
+    @staticmethod
+    def _raise(errors: list[LamellarError], error: LamellarError) -> NoReturn:
+        told = decisive(errors)
+        if told is error:
+            raise
+        raise told from None
+
+    def _tell(self, event: RetryEvent) -> None:
+        if self.spec.on_retry is not None:
+            try:
+                self.spec.on_retry(event)
+            except Exception:
+                _logger.exception("the on_retry hook failed")
+
+
+def _outlasts(wait: float, scope: CallScope) -> bool:
+    """Whether the wait would use up what is left of the call."""
+    remaining = scope.remaining()
+    return remaining is not None and wait >= remaining
+
+
+def _empty(provider: str, model: str) -> ExecutorError:
+    return ExecutorError(
+        ErrorKind.EMPTY, "the answer has no content, no tool call and no usage", provider=provider, model=model
+    )

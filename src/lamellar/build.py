@@ -1,0 +1,65 @@
+"""What specs are built with: the injected clock, randomness and clients, and what an outer plate says to inner ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from .attempt import Attempt, AttemptLimits
+
+if TYPE_CHECKING:
+    import random
+
+    from .clock import Clock
+    from .executor import LlmExecutor
+    from .root import Closable
+    from .spec import ExecutorSpec, LayerSpec
+
+__all__ = ["BuildContext", "assemble"]
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """One build of one stack, as a plate sees it.
+
+    Args:
+        clock: Where time comes from.
+        rng: Where randomness comes from.
+        http_client: A client the user injected, or None; it is never closed by us.
+        shared: Objects that several stacks share, by name.
+        limits: The limits of an attempt that hold here.
+        target: The name of the target this is built for, or None outside of any.
+        resources: What the built stack will own and close.
+    """
+
+    clock: Clock
+    rng: random.Random
+    http_client: object | None = None
+    shared: Mapping[str, object] = field(default_factory=dict)
+    limits: AttemptLimits = AttemptLimits()
+    target: str | None = None
+    resources: list[Closable] = field(default_factory=list)
+
+    def inside(self, *, limits: AttemptLimits | None = None, target: str | None = None) -> BuildContext:
+        """The context of what stands inside a plate that says something new."""
+        return replace(self, limits=limits or self.limits, target=target or self.target)
+
+    def own(self, resource: Closable) -> None:
+        """The built stack closes `resource`."""
+        self.resources.append(resource)
+
+    def attempt(self, leaf: LlmExecutor) -> LlmExecutor:
+        """The plate that every leaf is put into."""
+        return Attempt(leaf, self.target or leaf.name, self.limits)
+
+
+def assemble(layers: tuple[LayerSpec, ...], executor: ExecutorSpec, context: BuildContext) -> LlmExecutor:
+    """Make `executor` and wrap it in `layers`, the first listed outermost."""
+    contexts = [context]
+    for layer in layers:
+        contexts.append(layer.context(contexts[-1]))
+    built = executor.make(contexts[-1])
+    for layer, around in zip(reversed(layers), reversed(contexts[:-1]), strict=True):
+        built = layer.wrap(built, around)
+    return built

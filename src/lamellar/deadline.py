@@ -1,0 +1,47 @@
+"""A bound on a whole call: one mechanism for `Timeout(total=…)` and the caller's own `CallContext.timeout`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .call import CallScope, use_scope
+from .errors import ErrorKind, RejectedError
+
+if TYPE_CHECKING:
+    from .chat.options import ChatOptions
+    from .chat.request import ChatRequest
+    from .executor import LlmExecutor, Operation, ResultT
+
+__all__ = ["exec_within"]
+
+
+async def exec_within(
+    total: float,
+    reserve: float,
+    scope: CallScope,
+    operation: Operation[ResultT],
+    executor: LlmExecutor,
+    model: str,
+    chat_req: ChatRequest,
+    options: ChatOptions | None,
+) -> ResultT:
+    """Run `operation` with the call bounded to `total` seconds from now, a stream's later waiting included.
+
+    Until the answer is committed the bound is enforced here; after it by the attempt's reads, which find it in the
+    scope.
+
+    Raises:
+        RejectedError: Kind ``deadline``: the time was over first.
+    """
+    narrowed = scope.with_deadline(total, reserve)
+    if narrowed.deadline == scope.deadline:  # a sooner bound stands outside and is being watched there
+        return await operation(executor, model, chat_req, options)
+    limit = scope.clock.timeout_at(scope.clock.now() + total)
+    try:
+        async with limit:
+            with use_scope(narrowed):
+                return await operation(executor, model, chat_req, options)
+    except TimeoutError:
+        if not limit.expired:
+            raise
+    raise RejectedError(ErrorKind.DEADLINE, f"no answer within the call's {total:g} s")

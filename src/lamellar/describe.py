@@ -1,0 +1,55 @@
+"""Drawing a declared stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .spec import Spec
+
+__all__ = ["tree"]
+
+
+def tree(spec: Spec) -> str:
+    """`spec` as a tree of text: each layer holds what stands below it."""
+    lines: list[str] = [_title(spec)]
+    _branch(spec, "", lines)
+    return "\n".join(lines)
+
+
+def _branch(spec: Spec, indent: str, lines: list[str]) -> None:
+    children = spec.children()
+    if spec.kind in ("stack", "target"):
+        # Layers nest: each plate stands inside the one before it.
+        for child in children:
+            lines.append(f"{indent}└─ {_title(child)}")
+            indent += "   "
+        if children:
+            _branch(children[-1], indent, lines)
+        return
+    for place, child in enumerate(children):
+        last = place == len(children) - 1
+        lines.append(f"{indent}{'└─' if last else '├─'} {_title(child)}")
+        _branch(child, indent + ("   " if last else "│  "), lines)
+
+
+def _title(spec: Spec) -> str:
+    label = getattr(spec, "label", None)
+    if spec.kind == "target" and label:
+        return f"target {label}"
+    nested = {id(child) for child in spec.children()}
+    said = [
+        f"{name}={_brief(value)}"
+        for name, value in spec
+        if name in spec.model_fields_set
+        and name not in ("layers", "executor", "targets", "version")
+        and id(value) not in nested
+    ]
+    return " ".join([spec.kind, *said])
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

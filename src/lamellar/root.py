@@ -1,0 +1,178 @@
+"""What `Stack.build()` returns: the root of a tree, which opens the scope of each call and owns what must be closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from .call import CallScope, Outcome, use_scope
+from .chat.options import ChatOptions
+from .chat.request import ChatRequest
+from .clock import Interruption
+from .deadline import exec_within
+from .durations import seconds
+from .errors import ConfigError, ErrorKind, LamellarError, RejectedError, StreamClosedError
+from .executor import ExecutorWrapper, Operation, ResultT, respond
+from .source import Finish
+from .stream import LlmEventStream
+
+if TYPE_CHECKING:
+    import random
+
+    from .clock import Clock
+    from .executor import LlmExecutor
+
+__all__ = ["Closable", "StackExecutor"]
+
+
+class Closable(Protocol):
+    """What a stack owns: clients, stores, pools."""
+
+    async def aclose(self) -> None:
+        """Close it; may be called more than once."""
+
+
+class StackExecutor(ExecutorWrapper):
+    """A built stack: an executor, and an asynchronous context manager that closes what it owns.
+
+    Use it from any event loop, several at a time included. Closing refuses new calls, waits `grace`, ends what is
+    still open, and closes the clients it made; nothing that it was handed.
+
+    Args:
+        inner: The outermost plate.
+        clock: Where its time comes from.
+        rng: Where its randomness comes from.
+        resources: What it owns.
+    """
+
+    def __init__(self, inner: LlmExecutor, *, clock: Clock, rng: random.Random, resources: Sequence[Closable]) -> None:
+        super().__init__(inner)
+        self._clock = clock
+        self._rng = rng
+        self._resources = tuple(resources)
+        self._calls: set[Interruption] = set()
+        self._streams: set[_OpenStream] = set()
+        self._idle: asyncio.Future[None] | None = None
+        self._closed = False
+
+    async def _exec(
+        self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
+    ) -> ResultT:
+        _check(model, chat_req, options)
+        if self._closed:
+            raise RejectedError(ErrorKind.CLOSED, "this executor is closed; build the stack again")
+        context = options.call if options is not None else None
+        scope = CallScope.open(self._clock, self._rng, context, streaming=operation is not respond)
+        running = Interruption()
+        running.enter()
+        self._calls.add(running)
+        scope.stopwatch.start()
+        try:
+            with use_scope(scope):
+                if context is None or context.timeout is None:
+                    result = await operation(self.inner, model, chat_req, options)
+                else:
+                    result = await exec_within(
+                        seconds(context.timeout), 0.25, scope, operation, self.inner, model, chat_req, options
+                    )
+        except LamellarError as error:
+            error.attempts = scope.attempts
+            raise
+        except asyncio.CancelledError:
+            if running.absorb():
+                error = RejectedError(ErrorKind.CLOSED, "the executor was closed while this call was under way")
+                error.attempts = scope.attempts
+                raise error from None
+            raise
+        finally:
+            running.leave()
+            scope.stopwatch.stop()
+            self._calls.discard(running)
+            self._notice_idle()
+        if isinstance(result, LlmEventStream):
+            result.bind(scope)
+            _OpenStream.follow(result, self)
+            return result
+        return result.with_attempts(scope.attempts)  # type: ignore[return-value]
+
+    async def aclose(self, grace: float = 0) -> None:
+        """Close the stack; idempotent.
+
+        Args:
+            grace: Seconds to wait for the calls and streams under way; then calls end with a `closed` refusal and
+                streams with the outcome cancelled, whose consumers get a `StreamClosedError`.
+        """
+        self._closed = True
+        if grace > 0 and (self._calls or self._streams):
+            self._idle = asyncio.get_running_loop().create_future()
+            limit = self._clock.timeout_at(self._clock.now() + grace)
+            try:
+                async with limit:
+                    await self._idle
+            except TimeoutError:
+                if not limit.expired:
+                    raise
+        for call in tuple(self._calls):
+            call.fire()
+        for stream in tuple(self._streams):
+            stream.cut()
+        for resource in self._resources:
+            await resource.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _notice_idle(self) -> None:
+        if self._idle is not None and not self._idle.done() and not self._calls and not self._streams:
+            self._idle.set_result(None)
+
+
+class _OpenStream:
+    """A stream under way, held weakly: the root can end it, and does not keep it alive."""
+
+    __slots__ = ("_owner", "_stream")
+
+    def __init__(self, stream: LlmEventStream, owner: StackExecutor) -> None:
+        import weakref
+
+        self._stream = weakref.ref(stream)
+        self._owner = owner
+
+    @classmethod
+    def follow(cls, stream: LlmEventStream, owner: StackExecutor) -> None:
+        """Know of `stream` until it has ended."""
+        entry = cls(stream, owner)
+        owner._streams.add(entry)
+        stream.on_finish(entry.ended)
+
+    def ended(self, finish: Finish) -> None:
+        self._owner._streams.discard(self)
+        self._owner._notice_idle()
+
+    def cut(self) -> None:
+        stream = self._stream()
+        if stream is not None:
+            stream.cut(Finish(Outcome.CANCELLED), StreamClosedError("the executor was closed while this stream was open"))
+
+
+def _check(model: object, chat_req: object, options: object) -> None:
+    """Refuse arguments of the wrong type at the door, by name."""
+    if not isinstance(model, str) or not model:
+        raise ConfigError(f"model: expected a model's name, got {_show(model)}")
+    if not isinstance(chat_req, ChatRequest):
+        raise ConfigError(
+            f"chat_req: expected a ChatRequest, got {_show(chat_req)}; write ChatRequest.from_user('...') for one question"
+        )
+    if options is not None and not isinstance(options, ChatOptions):
+        raise ConfigError(f"options: expected ChatOptions or None, got {_show(options)}; write ChatOptions(temperature=0.2)")
+
+
+def _show(value: object) -> str:
+    return "an empty str" if value == "" else type(value).__name__

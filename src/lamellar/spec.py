@@ -1,0 +1,138 @@
+"""The declarations: one frozen model a plate, each with one verb that makes the runtime object.
+
+A `LayerSpec` wraps an executor, an `ExecutorSpec` makes one. The same object serves code and files: as data, a spec is
+`{kind: {its options}}`, or the bare kind when every option has its default. Kinds are found by entry point
+(`lamellar.layers`, `lamellar.executors`), ours and third parties' alike; see `lamellar.registry`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from .errors import ConfigError
+from .frozen import Frozen
+
+if TYPE_CHECKING:
+    from .build import BuildContext
+    from .executor import LlmExecutor
+
+__all__ = ["AnyExecutor", "AnyLayer", "ExecutorSpec", "Given", "LayerSpec", "Spec", "as_executor_spec", "dump_spec"]
+
+
+class Spec(Frozen):
+    """What every declaration is: frozen, comparable, printable, and data when dumped."""
+
+    kind: ClassVar[str]
+    """The name under which it is registered and written in files."""
+
+    def __repr_args__(self) -> Any:
+        """Only what was said: defaults are left out."""
+        for name, value in super().__repr_args__():
+            if name is None or name in self.model_fields_set:
+                yield name, value
+
+    def identity(self) -> object:
+        """What of this spec changes an answer, as JSON data, for cache keys; never a key or a secret."""
+        return {self.kind: self.model_dump(mode="json", exclude_defaults=True)}
+
+    def children(self) -> tuple[Spec, ...]:
+        """The specs inside this one, for drawing and linting."""
+        return ()
+
+
+class LayerSpec(Spec, ABC):
+    """Declares a layer: something that wraps one executor."""
+
+    def context(self, context: BuildContext) -> BuildContext:
+        """What the specs inside this layer are built with; limits of an attempt go down this way."""
+        return context
+
+    @abstractmethod
+    def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
+        """Make the runtime layer round `inner`."""
+
+
+class ExecutorSpec(Spec, ABC):
+    """Declares an executor: a leaf or a composite."""
+
+    @abstractmethod
+    def make(self, context: BuildContext) -> LlmExecutor:
+        """Make the runtime executor."""
+
+    @property
+    def label(self) -> str:
+        """What a target of this executor is called when it is given no name."""
+        return self.kind
+
+
+class Given(ExecutorSpec):
+    """A runtime executor of the user's own: in code only, never dumped, and never closed by us.
+
+    Args:
+        executor: Anything with the three members.
+    """
+
+    kind: ClassVar[str] = "given"
+    model_config = {"arbitrary_types_allowed": True}
+
+    executor: Any
+
+    def make(self, context: BuildContext) -> LlmExecutor:
+        """The executor itself, as a leaf."""
+        found: LlmExecutor = self.executor
+        return context.attempt(found)
+
+    @property
+    def label(self) -> str:
+        """The executor's own name."""
+        return str(self.executor.name)
+
+    def identity(self) -> object:
+        """The executor's name and type: it is the user's to say when these are not enough."""
+        return {"given": [self.label, type(self.executor).__qualname__]}
+
+
+def as_executor_spec(value: object) -> object:
+    """A runtime executor as a `Given` spec; anything else as it is."""
+    from .executor import LlmExecutor
+
+    if isinstance(value, Spec) or not isinstance(value, LlmExecutor):
+        return value
+    return Given(executor=value)
+
+
+def dump_spec(spec: Spec) -> str | dict[str, Any]:
+    """A spec as data: `{kind: options}`, or the bare kind when there is nothing to say.
+
+    Raises:
+        ConfigError: It holds what only code can say.
+    """
+    if isinstance(spec, Given):
+        raise ConfigError(
+            f"the executor '{spec.label}' was given as an object, which a file cannot hold; "
+            "declare it (for example `openai`), or build this stack in code"
+        )
+    options = spec.model_dump(mode="json", exclude_defaults=True)
+    return {spec.kind: options} if options else spec.kind
+
+
+def _parse_layer(value: object) -> object:
+    from .registry import parse
+
+    return parse(value, LayerSpec)
+
+
+def _parse_executor(value: object) -> object:
+    from .registry import parse
+
+    return parse(as_executor_spec(value), ExecutorSpec)
+
+
+AnyLayer = Annotated[LayerSpec, BeforeValidator(_parse_layer), PlainSerializer(dump_spec)]
+"""Any registered layer, as an object or as data."""
+
+AnyExecutor = Annotated[ExecutorSpec, BeforeValidator(_parse_executor), PlainSerializer(dump_spec)]
+"""Any registered executor, as an object or as data."""

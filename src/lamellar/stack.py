@@ -1,0 +1,141 @@
+"""The declaration of a whole stack, and the verb that builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from .errors import ConfigError
+from .spec import AnyExecutor, AnyLayer, ExecutorSpec, Spec
+
+if TYPE_CHECKING:
+    import os
+    import random
+
+    from .build import BuildContext
+    from .clock import Clock
+    from .executor import LlmExecutor
+    from .root import StackExecutor
+
+__all__ = ["Stack"]
+
+
+class Stack(ExecutorSpec):
+    """Layers, then one executor: `Stack(Timeout(total=60), Retry(), OpenAI())`, the first listed outermost.
+
+    A lone `Stack` in the executor's place is unpacked, so the nested and the flat spelling are equal. A runtime
+    executor of one's own may stand last.
+
+    Args:
+        layers: The layers, the first listed outermost.
+        executor: The executor they wrap.
+        version: The version of the file format.
+
+    Raises:
+        ConfigError: There is no executor last, or an option is wrong.
+    """
+
+    kind: ClassVar[str] = "stack"
+
+    version: Literal[1] = 1
+    layers: tuple[AnyLayer, ...] = ()
+    executor: AnyExecutor
+
+    def __init__(self, *plates: object, **data: Any) -> None:
+        from .target import split_plates
+
+        if not plates and "executor" not in data:
+            raise ConfigError("Stack: there is no executor; end with a provider such as OpenAI() or a composite")
+        super().__init__(**split_plates("Stack", plates, data))
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @property
+    def label(self) -> str:
+        """What the executor inside is called."""
+        return self.executor.label
+
+    def children(self) -> tuple[Spec, ...]:
+        """The layers and the executor."""
+        return (*self.layers, self.executor)
+
+    def identity(self) -> object:
+        """What of the whole stack changes an answer."""
+        return [each.identity() for each in self.children()]
+
+    def make(self, context: BuildContext) -> LlmExecutor:
+        """The tree without a root of its own: as a part of a larger stack."""
+        from .build import assemble
+
+        return assemble(self.layers, self.executor, context)
+
+    def build(
+        self,
+        *,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        http_client: object | None = None,
+        shared: Mapping[str, object] | None = None,
+    ) -> StackExecutor:
+        """Make the executor.
+
+        Args:
+            clock: Where time comes from; the running loop's by default.
+            rng: Where randomness comes from; a fresh `random.Random` by default.
+            http_client: An `httpx.AsyncClient` (or httpx2's) that every provider uses; it is never closed by us.
+            shared: Objects that several stacks share, by the name their specs give.
+
+        Raises:
+            ConfigError: A key is missing, or something that is named is not there.
+        """
+        from random import Random
+
+        from .build import BuildContext
+        from .clock import LoopClock
+        from .root import StackExecutor
+
+        context = BuildContext(
+            clock=clock or LoopClock(), rng=rng or Random(), http_client=http_client, shared=dict(shared or {})  # noqa: S311
+        )
+        inner = self.make(context)
+        return StackExecutor(inner, clock=context.clock, rng=context.rng, resources=context.resources)
+
+    def describe(self) -> str:
+        """The stack as a tree of text; works without keys."""
+        from .describe import tree
+
+        return tree(self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """A stack from a YAML, TOML or JSON file, by its ending.
+
+        Raises:
+            ConfigError: The file cannot be read, or what it says is wrong; file and place are named.
+        """
+        from .config import load
+
+        return load(cls, path)
+
+    @classmethod
+    def loads(cls, text: str, format: Literal["yaml", "toml", "json"] = "yaml") -> Self:  # noqa: A002
+        """A stack from text.
+
+        Raises:
+            ConfigError: What it says is wrong; the place is named.
+        """
+        from .config import loads
+
+        return loads(cls, text, format)
+
+    def dump(self, format: Literal["yaml", "toml", "json"] = "yaml") -> str:  # noqa: A002
+        """The stack as text of a file; `Stack.loads` of it is equal to this stack.
+
+        Raises:
+            ConfigError: It holds a literal secret, or something only code can say.
+        """
+        from .config import dump
+
+        return dump(self, format)
+
+

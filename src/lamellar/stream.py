@@ -1,0 +1,374 @@
+"""The stream contract: one class with a state machine, for every layer.
+
+A `LlmEventStream` is what a consumer holds. Its events come in batches from an `EventSource`: a leaf's transport, or a
+layer's view of an inner stream. The stream owns what is the same everywhere: the commit point (`ready`), the four
+outcomes, the finish callbacks, closing from any task, and the farewell of a stream that nobody closed.
+
+How it ends is decided once, by the outermost stream: the `End` handed to the consumer (completed), an error (failed),
+a cancellation (cancelled), or a close or a collected stream (abandoned). It tells its source, the source tells the
+inner stream, and the callbacks run innermost first, before anything is awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections import deque
+from collections.abc import AsyncIterable, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from .accumulate import Accumulator
+from .call import Outcome
+from .chat.content import reasoning_of
+from .chat.events import Chunk, End, Progress, Start, StreamEvent
+from .chat.response import ChatResponse
+from .clock import Interruption
+from .errors import LamellarError, StreamClosedError
+from .source import EventSource, Finish, FinishCallback, IteratorSource, commits
+
+if TYPE_CHECKING:
+    from .call import AttemptRecord, CallScope
+    from .chat.usage import Usage
+
+__all__ = ["LlmEventStream", "TextIterator"]
+
+_logger = logging.getLogger("lamellar.stream")
+
+
+class _Core:
+    """What outlives the consumer's handle: the source, the callbacks and the outcome."""
+
+    __slots__ = ("callbacks", "finalizer", "finish", "interruption", "reading", "scope", "source")
+
+    def __init__(self, source: EventSource) -> None:
+        self.source = source
+        self.callbacks: list[FinishCallback] | None = []
+        self.finish: Finish | None = None
+        self.interruption = Interruption()
+        self.reading = False
+        self.scope: CallScope | None = None
+        self.finalizer: weakref.finalize[[weakref.ref[asyncio.AbstractEventLoop], _Core], LlmEventStream] | None = None
+
+    def end(self, finish: Finish) -> None:
+        """Decide how the stream ended; the first decision stands."""
+        if self.finish is not None:
+            return
+        self.finish = finish
+        if self.finalizer is not None:
+            self.finalizer.detach()
+            self.finalizer = None
+        self.source.finish(finish)
+        callbacks, self.callbacks = self.callbacks or (), None
+        for callback in callbacks:
+            _run_callback(callback, finish)
+
+    def abandon(self) -> None:
+        """Nobody holds the stream any more."""
+        self.end(Finish(Outcome.ABANDONED))
+
+
+def _run_callback(callback: FinishCallback, finish: Finish) -> None:
+    try:
+        callback(finish)
+    except Exception:
+        _logger.exception("a finish callback failed")
+
+
+def _collected(loop: weakref.ref[asyncio.AbstractEventLoop], core: _Core) -> None:
+    """The handle was garbage-collected, in whatever thread: hand the farewell to its loop, and do nothing else."""
+    alive = loop()
+    if alive is not None and not alive.is_closed():
+        with suppress(RuntimeError):  # closed meanwhile
+            alive.call_soon_threadsafe(core.abandon)
+
+
+class LlmEventStream:
+    """The events of one answer: `Start`, content, `End`.
+
+    Iterate over it inside `async with`; leaving the block early closes the provider's connection. One task reads at a
+    time; any task may close.
+
+    Args:
+        source: Where the events come from.
+    """
+
+    __slots__ = ("__weakref__", "_buffer", "_committed", "_core", "_empty", "_farewell")
+
+    def __init__(self, source: EventSource) -> None:
+        self._core = core = _Core(source)
+        self._buffer: deque[StreamEvent | Progress] = deque()
+        self._committed = False
+        self._empty = False
+        self._farewell: LamellarError | None = None
+        core.finalizer = weakref.finalize(self, _collected, weakref.ref(asyncio.get_running_loop()), core)
+        core.finalizer.atexit = False
+
+    @classmethod
+    def of(cls, events: LlmEventStream | AsyncIterable[StreamEvent | Progress]) -> LlmEventStream:
+        """A stream of the events of any asynchronous iterable; a stream is returned as it is.
+
+        For executors of a user's own. The iterable must end with an `End`; one that just stops is truncated.
+        """
+        return events if isinstance(events, LlmEventStream) else cls(IteratorSource(events))
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        buffer = self._buffer
+        while True:
+            while not buffer:
+                await self._fill()
+            event = buffer.popleft()
+            kind = event.__class__
+            if kind is End:
+                self._core.end(Finish(Outcome.COMPLETED, None, event))  # type: ignore[arg-type]
+                buffer.clear()
+            elif kind is Progress:
+                continue
+            return event  # type: ignore[return-value]
+
+    async def read_batch(self) -> Sequence[StreamEvent | Progress]:
+        """The next events at once: the way one layer reads another. It decides no outcome; the outermost stream does.
+
+        Raises:
+            StopAsyncIteration: The stream has ended.
+        """
+        buffer = self._buffer
+        if not buffer:
+            await self._fill()
+        batch = list(buffer)
+        buffer.clear()
+        return batch
+
+    async def ready(self) -> None:
+        """Wait for the commit point: the first content event, or the `End` of an empty answer.
+
+        What comes before is held for the reader. Calling it again returns at once.
+
+        Raises:
+            LamellarError: The stream failed before that; it is closed.
+        """
+        while not self._committed:
+            finish = self._core.finish
+            if finish is not None:
+                raise finish.error if isinstance(finish.error, LamellarError) else StreamClosedError(
+                    "the stream was closed before it was ready"
+                )
+            await self._fill()
+
+    async def _fill(self) -> None:
+        core = self._core
+        if core.finish is not None:
+            if self._farewell is not None:
+                error, self._farewell = self._farewell, None
+                raise error
+            raise StopAsyncIteration
+        if core.reading:
+            raise RuntimeError("this stream is being read by another task; one task reads at a time")
+        core.reading = True
+        core.interruption.enter()
+        try:
+            batch = await core.source.read()
+            if core.finish is not None:  # closed by another task while the batch was on its way
+                core.interruption.absorb()
+                raise self._farewell_error()
+        except BaseException as error:
+            told = self._failure(error)
+            if told is error:
+                raise
+            raise told from None
+        finally:
+            core.interruption.leave()
+            core.reading = False
+        self._buffer.extend(batch)
+        if not self._committed:
+            self._notice_commit(batch)
+
+    def _notice_commit(self, batch: Sequence[StreamEvent | Progress]) -> None:
+        for event in batch:
+            if commits(event):
+                self._committed = True
+                self._empty = isinstance(event, End) and not event.content and event.usage is None
+                return
+
+    def _failure(self, error: BaseException) -> BaseException:
+        """Decide the outcome of a read that raised; the exception to raise, the same one if at all possible."""
+        core = self._core
+        if core.interruption.absorb():
+            return self._farewell_error()
+        if core.finish is not None:
+            return self._farewell_error() if isinstance(error, Exception) else error
+        if isinstance(error, Exception):
+            core.end(Finish(Outcome.FAILED, error))
+            if core.scope is not None and isinstance(error, LamellarError):
+                error.attempts = core.scope.attempts
+        else:
+            core.end(Finish(Outcome.CANCELLED))
+        return error
+
+    def _farewell_error(self) -> LamellarError:
+        error, self._farewell = self._farewell or StreamClosedError(), None
+        return error
+
+    # -- ending -------------------------------------------------------------------------------------------------
+
+    def on_finish(self, callback: FinishCallback) -> None:
+        """Call `callback` once, synchronously, when the stream has ended: innermost first, in order of registration.
+
+        At once if it has ended already. The callback must not refer to this stream, or it is never collected.
+        """
+        core = self._core
+        if core.callbacks is None and core.finish is not None:
+            _run_callback(callback, core.finish)
+        elif core.callbacks is not None:
+            core.callbacks.append(callback)
+
+    def finish(self, finish: Finish) -> None:
+        """End the stream with this outcome, if it has not ended; what an outer layer does to an inner stream."""
+        self._core.end(finish)
+
+    def cut(self, finish: Finish, farewell: LamellarError) -> None:
+        """End the stream from outside its consumer, who is told by `farewell` at the read under way or the next."""
+        if self._core.finish is None:
+            self._farewell = farewell
+            self._core.end(finish)
+            self._buffer.clear()
+            self._core.interruption.fire()
+
+    async def aclose(self) -> None:
+        """Close the stream and the provider's connection; from any task, any number of times.
+
+        A read that waits in another task raises `StreamClosedError`.
+        """
+        self._core.end(Finish(Outcome.ABANDONED))
+        self._buffer.clear()
+        if self._core.reading:
+            self._core.interruption.fire()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            self._core.end(Finish(Outcome.CANCELLED))
+        await self.aclose()
+
+    # -- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the stream ended, or None while it is open."""
+        return self._core.finish.outcome if self._core.finish is not None else None
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the stream failed with, or None."""
+        return self._core.finish.error if self._core.finish is not None else None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has reported so far."""
+        finish = self._core.finish
+        return finish.end.usage if finish is not None and finish.end is not None else self._core.source.usage
+
+    @property
+    def attempts(self) -> tuple[AttemptRecord, ...]:
+        """Every try of this call so far, in order."""
+        return self._core.scope.attempts if self._core.scope is not None else ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it was ready with nothing in it: no content, no tool call, no usage."""
+        return self._empty
+
+    def bind(self, scope: CallScope) -> None:
+        """The root's: the scope whose attempts this stream shows."""
+        self._core.scope = scope
+
+    def peek(self) -> tuple[StreamEvent, ...]:
+        """What is held for the reader: after `ready`, the uncommitted prefix and the first content."""
+        return tuple([event for event in self._buffer if not isinstance(event, Progress)])
+
+    def __repr__(self) -> str:
+        state = self.outcome or ("ready" if self._committed else "open")
+        return f"<LlmEventStream {state} from {type(self._core.source).__name__}>"
+
+    # -- helpers ------------------------------------------------------------------------------------------------
+
+    async def collect(self) -> ChatResponse:
+        """Read to the end and return the whole answer; the stream is closed then, however it ends."""
+        whole = _Whole()
+        async with self:
+            async for event in self:
+                whole.add(event)
+        return whole.response(self.attempts)
+
+    def preview(self) -> ChatResponse:
+        """The answer as far as it is held for the reader: after `ready`, what came until the commit point."""
+        whole = _Whole()
+        for event in self.peek():
+            whole.add(event)
+        return whole.response(self.attempts)
+
+    def text(self) -> TextIterator:
+        """The pieces of the text alone, as they come."""
+        return TextIterator(self)
+
+
+class _Whole:
+    """A `ChatResponse` out of events."""
+
+    def __init__(self) -> None:
+        self._gathered = Accumulator()
+        self._start = Start(model="", provider="")
+        self._end = End()
+
+    def add(self, event: StreamEvent) -> None:
+        if isinstance(event, Start):
+            self._start = event
+        elif isinstance(event, End):
+            self._end = event
+        else:
+            self._gathered.add(event)
+
+    def response(self, attempts: tuple[AttemptRecord, ...]) -> ChatResponse:
+        start, end = self._start, self._end
+        content = end.content if end.content is not None else self._gathered.parts()
+        return ChatResponse(
+            content=content,
+            reasoning_content=reasoning_of(content),
+            model=start.model,
+            provider=start.provider,
+            provider_model=end.provider_model or start.provider_model,
+            stop_reason=end.stop_reason,
+            usage=end.usage,
+            response_id=end.response_id or start.response_id,
+            raw=end.raw,
+            attempts=attempts,
+        )
+
+
+class TextIterator:
+    """The text of a stream, piece by piece."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: LlmEventStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            event = await anext(self._stream)
+            if isinstance(event, Chunk):
+                return event.content

@@ -1,0 +1,186 @@
+"""The same three members for synchronous code: one loop in one thread, for as long as the executor lives."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import CancelledError as FutureCancelledError
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from .errors import ErrorKind, RejectedError
+
+if TYPE_CHECKING:
+    from .call import AttemptRecord, Outcome
+    from .chat.events import StreamEvent
+    from .chat.options import ChatOptions
+    from .chat.request import ChatRequest
+    from .chat.response import ChatResponse
+    from .chat.usage import Usage
+    from .executor import LlmExecutor
+    from .stream import LlmEventStream
+
+__all__ = ["SyncEventStream", "SyncExecutor"]
+
+T = TypeVar("T")
+
+
+class _LoopThread:
+    """An event loop that runs in a thread of its own until it is stopped."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="lamellar-sync", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self.loop.close()
+
+    def run(self, work: Coroutine[object, object, T]) -> T:
+        """Run `work` on the loop and wait for it; an interrupt of the waiting thread cancels it."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("a SyncExecutor was called from its own loop; call the asynchronous executor there")
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            return future.result()
+        except FutureCancelledError:
+            raise RejectedError(ErrorKind.CLOSED, "the executor was closed while this call was under way") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def stop(self, executor: object) -> None:
+        """Close the executor, end what still runs, stop the loop and wait for the thread; once."""
+        if self.loop.is_closed():
+            return
+        asyncio.run_coroutine_threadsafe(_wind_up(executor), self.loop).result(timeout=10)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=10)
+
+
+async def _wind_up(executor: object) -> None:
+    close = getattr(executor, "aclose", None)
+    if close is not None:
+        await close()
+    current = asyncio.current_task()
+    rest = [task for task in asyncio.all_tasks() if task is not current]
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+class SyncExecutor:
+    """An executor for synchronous code; safe from many threads.
+
+    It takes the executor over: closing this one closes that one, and it must not be used from another loop any more.
+    Whatever is still open is closed when the process ends.
+
+    Args:
+        executor: The executor, such as what `Stack.build()` returns.
+    """
+
+    def __init__(self, executor: LlmExecutor) -> None:
+        self._executor = executor
+        self._runner = _LoopThread()
+        self._close = weakref.finalize(self, self._runner.stop, executor)
+
+    @property
+    def name(self) -> str:
+        """The executor's name."""
+        return self._executor.name
+
+    def exec_chat_response(self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None) -> ChatResponse:
+        """Ask for a whole answer, and wait for it; see `LlmExecutor`."""
+        return self._run(self._executor.exec_chat_response(model, chat_req, options))
+
+    def exec_chat_stream_events(
+        self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
+    ) -> SyncEventStream:
+        """Ask for a stream; returns at the commit point."""
+        return SyncEventStream(self._run(self._executor.exec_chat_stream_events(model, chat_req, options)), self)
+
+    def close(self) -> None:
+        """Close the executor and end its thread; idempotent."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, work: Coroutine[object, object, T]) -> T:
+        if not self._close.alive:
+            work.close()
+            raise RejectedError(ErrorKind.CLOSED, "this executor is closed")
+        return self._runner.run(work)
+
+
+class SyncEventStream:
+    """A stream for synchronous code: iterate over it inside `with`."""
+
+    def __init__(self, stream: LlmEventStream, owner: SyncExecutor) -> None:
+        self._stream = stream
+        self._owner = owner
+
+    def __iter__(self) -> Iterator[StreamEvent]:
+        return self
+
+    def __next__(self) -> StreamEvent:
+        event = self._owner._run(_next(self._stream))
+        if event is None:
+            raise StopIteration
+        return event
+
+    def collect(self) -> ChatResponse:
+        """Read to the end and return the whole answer."""
+        return self._owner._run(self._stream.collect())
+
+    def text(self) -> Iterator[str]:
+        """The pieces of the text alone, as they come."""
+        pieces = self._stream.text()
+        while (piece := self._owner._run(_next(pieces))) is not None:
+            yield piece
+
+    def close(self) -> None:
+        """Close the stream and the provider's connection; idempotent."""
+        if self._owner._close.alive:
+            self._owner._run(self._stream.aclose())
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the stream ended, or None while it is open."""
+        return self._stream.outcome
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has reported so far."""
+        return self._stream.usage
+
+    @property
+    def attempts(self) -> tuple[AttemptRecord, ...]:
+        """Every try of this call so far, in order."""
+        return self._stream.attempts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def _next(events: AsyncIterator[T]) -> T | None:
+    return await anext(events, None)

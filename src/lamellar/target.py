@@ -1,0 +1,148 @@
+"""A target of a composite: layers of its own, an executor, and how the caller's request is changed for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from .build import BuildContext, assemble
+from .chat.options import ChatOptions
+from .errors import ConfigError
+from .executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
+from .frozen import nearest
+from .spec import AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
+
+if TYPE_CHECKING:
+    from .chat.request import ChatRequest
+
+__all__ = ["AnyTarget", "Target", "TargetExecutor", "named_targets", "split_plates"]
+
+
+def split_plates(kind: str, plates: tuple[object, ...], data: dict[str, Any]) -> dict[str, Any]:
+    """`layers` and `executor` out of positional plates; a lone `Stack` in the executor's place is unpacked.
+
+    Raises:
+        ConfigError: There is no executor last, or there are plates both by position and by name.
+    """
+    layers, executor = list(data.pop("layers", ())), data.pop("executor", None)
+    if plates:
+        if layers or executor is not None:
+            raise ConfigError(f"{kind}: give the plates by position or by name, not both")
+        layers, executor = list(plates[:-1]), plates[-1]
+    if isinstance(executor, LayerSpec):
+        raise ConfigError(
+            f"{kind}: the last plate is the executor, and {type(executor).__name__} is a layer; "
+            "end with a provider such as OpenAI() or a composite such as Fallback(...)"
+        )
+    inner = getattr(executor, "layers", None)
+    if isinstance(executor, Spec) and inner is not None and executor.kind == "stack":
+        layers, executor = [*layers, *inner], executor.executor  # type: ignore[attr-defined]
+    if executor is not None:
+        data["executor"] = executor
+    return {**data, "layers": tuple(layers)}
+
+
+class Target(Spec):
+    """One target of a composite: `Target(Retry(), OpenAI(), model="gpt-4o-mini")`.
+
+    Args:
+        layers: Its own layers, the first listed outermost.
+        executor: The executor it ends with.
+        model: Replaces the caller's model; None passes the caller's through.
+        name: How records and metrics call it; by default the executor's kind and the model.
+        options: Options laid over the caller's.
+        unset: Names of the caller's options that this target does not get.
+        context_window: Tokens its model takes, when known; a request that overflowed one target only goes to a
+            larger one.
+        prefill: Whether its model goes on from a partial assistant message.
+    """
+
+    kind: ClassVar[str] = "target"
+
+    layers: tuple[AnyLayer, ...] = ()
+    executor: AnyExecutor
+    model: str | None = None
+    name: str | None = None
+    options: ChatOptions | None = None
+    unset: tuple[str, ...] = ()
+    context_window: int | None = Field(default=None, gt=0)
+    prefill: bool = False
+
+    def __init__(self, *plates: object, **data: Any) -> None:
+        super().__init__(**split_plates("Target", plates, data))
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("unset")
+    @classmethod
+    def _known_options(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in ChatOptions.model_fields or name == "call":
+                valid = ChatOptions.model_fields.keys() - {"call"}
+                raise ConfigError(f"'{name}' is no option that can be unset{nearest(name, valid)}")
+        return names
+
+    @property
+    def label(self) -> str:
+        """Its name, or what it is called without one."""
+        return self.name or "/".join(filter(None, (self.executor.label, self.model)))
+
+    def children(self) -> tuple[Spec, ...]:
+        """Its layers and its executor."""
+        return (*self.layers, self.executor)
+
+    def make(self, context: BuildContext, name: str) -> TargetExecutor:
+        """The runtime target, under a name that is unique among its siblings."""
+        inner = assemble(self.layers, self.executor, context.inside(target=name))
+        return TargetExecutor(inner, self, name)
+
+
+def named_targets(targets: tuple[Target, ...], context: BuildContext) -> tuple[TargetExecutor, ...]:
+    """The runtime targets of a composite; equal labels are told apart by a number."""
+    outer = f"{context.target}/" if context.target else ""
+    seen: dict[str, int] = {}
+    made = []
+    for target in targets:
+        label = outer + target.label
+        seen[label] = seen.get(label, 0) + 1
+        made.append(target.make(context, label if seen[label] == 1 else f"{label}#{seen[label]}"))
+    return tuple(made)
+
+
+def _as_target(value: object) -> object:
+    """A bare executor is a target without a model; a mapping of a target's options is left to pydantic."""
+    if isinstance(value, Target) or (isinstance(value, dict) and value.keys() & Target.model_fields.keys()):
+        return value
+    return Target(value)
+
+
+AnyTarget = Annotated[Target, BeforeValidator(_as_target)]
+"""A target, or a bare executor as a target without a model."""
+
+
+class TargetExecutor(ExecutorWrapper):
+    """A target at work: the caller's model and options, as this target wants them."""
+
+    def __init__(self, inner: LlmExecutor, spec: Target, name: str) -> None:
+        super().__init__(inner)
+        self._name = name
+        self.model = spec.model
+        self.context_window = spec.context_window
+        self.prefill = spec.prefill
+        self._overlay = spec.options
+        self._unset = dict.fromkeys(spec.unset)
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self._name
+
+    async def _exec(
+        self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
+    ) -> ResultT:
+        if options is not None and self._unset:
+            options = options.model_copy(update=self._unset)
+        if self._overlay is not None:
+            options = self._overlay.over(options)
+        return await operation(self.inner, self.model or model, chat_req, options)
