@@ -61,7 +61,7 @@ class FallbackEvent:
 
 
 class Fallback(ExecutorSpec):
-    """Targets in order: `Fallback(Target(OpenAI(), model="gpt-4o-mini"), Target(Anthropic(), model="claude-haiku-4-5"))`.
+    """Targets in order: `Fallback(Target(OpenAI(), model="a"), Target(OpenAI(), model="b"))`.
 
     Args:
         targets: The targets, the primary first; a bare executor is a target without a model.
@@ -195,7 +195,7 @@ class FallbackExecutor(CompositeExecutor):
                     raise
                 raise ExecutorError(
                     ErrorKind.TIMEOUT,
-                    f"no answer within {grant:.3g} s, the share of the call's time that leaves a reserve for later targets",
+                    f"no answer within {grant:.3g} s, which leaves a reserve of the call's time for later targets",
                     provider=target.inner.name,
                     model=target.model or model,
                     code="reserve",
@@ -242,7 +242,8 @@ class FallbackExecutor(CompositeExecutor):
         if not self._goes_on(error, scope):
             return []
         if error.kind is ErrorKind.CONTEXT_OVERFLOW and failed.context_window is not None:
-            return [each for each in later if each.context_window is None or each.context_window > failed.context_window]
+            window = failed.context_window
+            return [each for each in later if each.context_window is None or each.context_window > window]
         return later
 
     def _goes_on(self, error: ExecutorError | RejectedError, scope: CallScope | None) -> bool:
@@ -283,5 +284,3 @@ def _grant(scope: CallScope, later: int) -> float | None:
     granted = remaining - reserved
     # When so much is spent already that the reserves cannot be kept, what remains is shared evenly.
     return granted if granted > 0 else remaining / (later + 1)
-
-

@@ -105,7 +105,7 @@ class Accumulator:
             if isinstance(run, _OpenCall):
                 if whole or place < len(self._runs) - 1 or self.open_tool_call is None:
                     arguments = parse_arguments(run.text())
-                    found.append(ToolCall(call_id=run.call_id, fn_name=run.name, fn_arguments=arguments))  # type: ignore[arg-type]
+                    found.append(ToolCall(call_id=run.call_id, fn_name=run.name, fn_arguments=arguments))
                 continue
             kind, pieces = run
             text = "".join(pieces)

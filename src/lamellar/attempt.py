@@ -7,8 +7,8 @@ raises into the one error tree. What comes out of it obeys the stream contract, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar, cast
 
 from .accumulate import Accumulator
 from .call import CallScope, Outcome, current_scope
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from .executor import LlmExecutor
 
 __all__ = ["Attempt", "AttemptLimits"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class AttemptLimits(NamedTuple):
@@ -74,7 +77,9 @@ class Attempt(ExecutorWrapper):
             return await operation(self.inner, model, chat_req, options)
         watch = _Watch(self, scope, model, streaming=operation is not respond)
         try:
-            result = await watch.wait(operation if operation is respond else _accept, self.inner, model, chat_req, options)  # type: ignore[arg-type]
+            result = await watch.wait(
+                respond if operation is respond else _accept, self.inner, model, chat_req, options
+            )
         except BaseException as error:
             told = watch.fail(error)
             if told is error:
@@ -82,11 +87,11 @@ class Attempt(ExecutorWrapper):
             raise told from told.__cause__
         if not isinstance(result, LlmEventStream):
             watch.complete(result)
-            return result
+            return cast("ResultT", result)  # it was `respond`
         stream = LlmEventStream(AttemptSource(result, watch))
         stream.on_finish(watch.ended)
         await stream.ready()
-        return stream  # type: ignore[return-value]
+        return cast("ResultT", stream)
 
 
 async def _accept(
@@ -99,7 +104,18 @@ async def _accept(
 class _Watch:
     """One attempt's limits and record."""
 
-    __slots__ = ("committed", "idle_for", "limits", "live", "paused_long", "scope", "spent", "streaming", "watchdog", "_left")
+    __slots__ = (
+        "_left",
+        "committed",
+        "idle_for",
+        "limits",
+        "live",
+        "paused_long",
+        "scope",
+        "spent",
+        "streaming",
+        "watchdog",
+    )
 
     def __init__(self, attempt: Attempt, scope: CallScope, model: str, *, streaming: bool) -> None:
         self.limits = attempt.limits
@@ -113,7 +129,7 @@ class _Watch:
         self.paused_long = False
         self._left: float | None = None
 
-    async def wait(self, operation: Operation[ResultT], *call: object) -> ResultT:
+    async def wait(self, operation: Callable[P, Awaitable[T]], *call: P.args, **named: P.kwargs) -> T:
         """One wait for the provider, under whatever limit is nearest."""
         clock, watchdog = self.scope.clock, self.watchdog
         began = clock.now()
@@ -124,7 +140,7 @@ class _Watch:
         stopwatch = self.scope.stopwatch
         stopwatch.start()
         try:
-            return await operation(*call)  # type: ignore[arg-type]
+            return await operation(*call, **named)
         except asyncio.CancelledError:
             if watchdog.expired():
                 raise self._timeout(limit) from None
@@ -243,7 +259,7 @@ class AttemptSource(InnerSource):
         watch = self._watch
         while True:
             try:
-                batch = await watch.wait(_read_batch, self.inner)  # type: ignore[arg-type]
+                batch = await watch.wait(self.inner.read_batch)
             except StopAsyncIteration:
                 raise self._broken(StreamTruncatedError()) from None
             except StreamClosedError:
@@ -326,7 +342,3 @@ class AttemptSource(InnerSource):
 
 
 _CONTENT = (Chunk, ReasoningChunk, ToolCallChunk)
-
-
-async def _read_batch(stream: LlmEventStream, /) -> Sequence[StreamEvent | Progress]:
-    return await stream.read_batch()

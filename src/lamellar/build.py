@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from .attempt import Attempt, AttemptLimits
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BuildContext", "assemble"]
 
+ClosableT = TypeVar("ClosableT", bound="Closable")
+
 
 @dataclass(frozen=True)
 class BuildContext:
@@ -30,7 +32,8 @@ class BuildContext:
         shared: Objects that several stacks share, by name.
         limits: The limits of an attempt that hold here.
         target: The name of the target this is built for, or None outside of any.
-        resources: What the built stack will own and close.
+        resources: What the built stack will own and close, the first made closed last.
+        made: What is made once a stack, by key.
     """
 
     clock: Clock
@@ -40,6 +43,7 @@ class BuildContext:
     limits: AttemptLimits = AttemptLimits()
     target: str | None = None
     resources: list[Closable] = field(default_factory=list)
+    made: dict[Hashable, Closable] = field(default_factory=dict)
 
     def inside(self, *, limits: AttemptLimits | None = None, target: str | None = None) -> BuildContext:
         """The context of what stands inside a plate that says something new."""
@@ -48,6 +52,13 @@ class BuildContext:
     def own(self, resource: Closable) -> None:
         """The built stack closes `resource`."""
         self.resources.append(resource)
+
+    def once(self, key: Hashable, make: Callable[[], ClosableT]) -> ClosableT:
+        """What is made once a stack for this `key`; the stack owns it."""
+        if key not in self.made:
+            self.made[key] = made = make()
+            self.own(made)
+        return cast("ClosableT", self.made[key])
 
     def attempt(self, leaf: LlmExecutor) -> LlmExecutor:
         """The plate that every leaf is put into."""

@@ -51,7 +51,8 @@ def _parse(model: type[StackT], text: str, format: str, where: str) -> StackT:  
     if data is None:
         raise ConfigError(f"{where}the file is empty; it needs at least `executor:`")
     if not isinstance(data, dict):
-        raise ConfigError(f"{where}expected a mapping with `version`, `layers` and `executor`, got a {type(data).__name__}")
+        found = type(data).__name__
+        raise ConfigError(f"{where}expected a mapping with `version`, `layers` and `executor`, got a {found}")
     if "executor" not in data:
         raise ConfigError(f"{where}executor: required, but missing; for example `executor: openai`")
     try:
@@ -119,5 +120,5 @@ def dump(stack: Stack, format: str) -> str:  # noqa: A002
             import tomli_w
         except ImportError:
             raise ConfigError("writing TOML needs tomli-w; install it with: pip install 'lamellar[toml]'") from None
-        return tomli_w.dumps(data)
+        return str(tomli_w.dumps(data))
     raise ConfigError(f"format: expected yaml, toml or json, got {format!r}")

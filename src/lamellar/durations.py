@@ -46,7 +46,8 @@ def _plain_number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a duration: write seconds as a number, or '250ms', '10s', '1.5m', '2h'") from None
+        message = f"{text!r} is not a duration: write seconds as a number, or '250ms', '10s', '1.5m', '2h'"
+        raise ValueError(message) from None
 
 
 Duration = Annotated[float | str, BeforeValidator(parse_duration, json_schema_input_type=float | str)]

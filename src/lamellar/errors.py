@@ -225,21 +225,16 @@ class StreamInterruptedError(ExecutorError):
         usage: Usage | None = None,
         open_tool_call: ToolCall | None = None,
     ) -> None:
-        known = cause if isinstance(cause, ExecutorError) else None
-        kind = getattr(cause, "kind", ErrorKind.SERVER_ERROR)
         super().__init__(
-            kind,
+            getattr(cause, "kind", ErrorKind.SERVER_ERROR),
             f"the stream broke after part of the answer was delivered: {getattr(cause, 'message', cause)}",
-            provider=known and known.provider,
-            model=known and known.model,
-            status=known and known.status,
-            code=known and known.code,
-            retry_after=known and known.retry_after,
-            request_id=known and known.request_id,
             retryable=False,
             failover=False,
-            counts_against_health=bool(known and known.counts_against_health),
+            counts_against_health=False,
         )
+        if isinstance(cause, ExecutorError):
+            for name in ("provider", "model", "status", "code", "retry_after", "request_id", "counts_against_health"):
+                setattr(self, name, getattr(cause, name))
         self.cause = cause
         self.partial = partial
         self.usage = usage

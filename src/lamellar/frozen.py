@@ -37,7 +37,7 @@ class Frozen(BaseModel):
 
 @contextmanager
 def schema_is_a_field() -> Iterator[None]:
-    """Define a model with a field named `schema`, the field's own word, though pydantic has a deprecated method of it."""
+    """Define a model with a field named `schema`, though pydantic has a deprecated method of that name."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message='Field name "schema"', category=UserWarning)
         yield

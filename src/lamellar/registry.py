@@ -31,7 +31,8 @@ def _entry_points(group: str) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=group):
         if point.name in found and found[point.name].value != point.value:
-            _logger.warning("two distributions register %r in %s; %s is used", point.name, group, found[point.name].value)
+            used = found[point.name].value
+            _logger.warning("two distributions register %r in %s; %s is used", point.name, group, used)
             continue
         found.setdefault(point.name, point)
     return found
@@ -80,7 +81,7 @@ def parse(value: object, base: type[S]) -> S:
     if isinstance(value, str):
         return _make(lookup(value, base), {})
     if isinstance(value, dict) and len(value) == 1:
-        (kind, options), = value.items()
+        ((kind, options),) = value.items()
         return _make(lookup(str(kind), base), {} if options is None else options)
     if isinstance(value, dict):
         raise ConfigError(
@@ -89,10 +90,8 @@ def parse(value: object, base: type[S]) -> S:
         )
     if isinstance(value, type) and issubclass(value, Spec):
         raise ConfigError(f"expected {_a(base)}, got the class {value.__name__}; write {value.__name__}()")
-    found = f"the {_WORDS[LayerSpec] if isinstance(value, LayerSpec) else _WORDS[ExecutorSpec]} {type(value).__name__}" if isinstance(
-        value, Spec
-    ) else type(value).__name__
-    raise ConfigError(f"expected {_a(base)}, got {found}")
+    word = "the layer " if isinstance(value, LayerSpec) else "the executor " if isinstance(value, ExecutorSpec) else ""
+    raise ConfigError(f"expected {_a(base)}, got {word}{type(value).__name__}")
 
 
 def _make(model: type[S], options: object) -> S:

@@ -82,9 +82,9 @@ class StackExecutor(ExecutorWrapper):
             raise
         except asyncio.CancelledError:
             if running.absorb():
-                error = RejectedError(ErrorKind.CLOSED, "the executor was closed while this call was under way")
-                error.attempts = scope.attempts
-                raise error from None
+                closed = RejectedError(ErrorKind.CLOSED, "the executor was closed while this call was under way")
+                closed.attempts = scope.attempts
+                raise closed from None
             raise
         finally:
             running.leave()
@@ -95,7 +95,7 @@ class StackExecutor(ExecutorWrapper):
             result.bind(scope)
             _OpenStream.follow(result, self)
             return result
-        return result.with_attempts(scope.attempts)  # type: ignore[return-value]
+        return result.with_attempts(scope.attempts)
 
     async def aclose(self, grace: float = 0) -> None:
         """Close the stack; idempotent.
@@ -118,7 +118,7 @@ class StackExecutor(ExecutorWrapper):
             call.fire()
         for stream in tuple(self._streams):
             stream.cut()
-        for resource in self._resources:
+        for resource in reversed(self._resources):  # what was made last rests on what was made first
             await resource.aclose()
 
     async def __aenter__(self) -> Self:
@@ -159,7 +159,8 @@ class _OpenStream:
     def cut(self) -> None:
         stream = self._stream()
         if stream is not None:
-            stream.cut(Finish(Outcome.CANCELLED), StreamClosedError("the executor was closed while this stream was open"))
+            farewell = StreamClosedError("the executor was closed while this stream was open")
+            stream.cut(Finish(Outcome.CANCELLED), farewell)
 
 
 def _check(model: object, chat_req: object, options: object) -> None:
@@ -168,10 +169,10 @@ def _check(model: object, chat_req: object, options: object) -> None:
         raise ConfigError(f"model: expected a model's name, got {_show(model)}")
     if not isinstance(chat_req, ChatRequest):
         raise ConfigError(
-            f"chat_req: expected a ChatRequest, got {_show(chat_req)}; write ChatRequest.from_user('...') for one question"
+            f"chat_req: expected a ChatRequest, got {_show(chat_req)}; for one question: ChatRequest.from_user('...')"
         )
     if options is not None and not isinstance(options, ChatOptions):
-        raise ConfigError(f"options: expected ChatOptions or None, got {_show(options)}; write ChatOptions(temperature=0.2)")
+        raise ConfigError(f"options: expected ChatOptions or None, got {_show(options)}; say ChatOptions(seed=1)")
 
 
 def _show(value: object) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import ModelWrapValidatorHandler, field_serializer, model_serializer, model_validator
+from pydantic import BeforeValidator, ModelWrapValidatorHandler, field_serializer, model_serializer, model_validator
 
 from .errors import ConfigError
 from .frozen import Frozen
 
-__all__ = ["Secret", "scrub"]
+__all__ = ["AnySecret", "Secret", "as_secret", "scrub"]
 
 MASK = "**********"
 
@@ -59,9 +59,7 @@ class Secret(Frozen):
         if isinstance(value, str):
             value = {"literal": value}
         elif not isinstance(value, cls | dict):
-            raise ConfigError(
-                f"expected a key as text, {{env: NAME}} or {{file: path}}, got {type(value).__name__}"
-            )
+            raise ConfigError(f"expected a key as text, {{env: NAME}} or {{file: path}}, got {type(value).__name__}")
         secret = handler(value)
         if sum(part is not None for part in (secret.env, secret.file, secret.literal)) != 1:
             raise ConfigError("a secret is exactly one of {env: NAME}, {file: path} or a plain string")
@@ -93,7 +91,7 @@ class Secret(Frozen):
         elif self.env is not None:
             value = os.environ.get(self.env)
             if not value:
-                raise ConfigError(f"{field}: the environment variable {self.env} is not set; export it, or pass the key")
+                raise ConfigError(f"{field}: the environment variable {self.env} is not set; export it")
         else:
             try:
                 value = Path(str(self.file)).expanduser().read_text(encoding="utf-8").strip()
@@ -113,6 +111,17 @@ class Secret(Frozen):
     def __repr_args__(self) -> Any:
         """What pydantic shows of it inside another model's repr."""
         yield ("literal", MASK) if self.literal is not None else ("env", self.env) if self.env else ("file", self.file)
+
+
+def as_secret(value: object) -> object:
+    """Text and references as a `Secret`; anything else is left for pydantic to refuse."""
+    if isinstance(value, str):
+        return Secret(literal=value)
+    return Secret.model_validate(value) if isinstance(value, dict) else value
+
+
+AnySecret = Annotated[Secret | str, BeforeValidator(as_secret)]
+"""A `Secret`, or what becomes one at validation: text, `{env: NAME}`, `{file: path}`."""
 
 
 def _reason(error: Exception) -> str:

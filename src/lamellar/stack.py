@@ -95,7 +95,10 @@ class Stack(ExecutorSpec):
         from .root import StackExecutor
 
         context = BuildContext(
-            clock=clock or LoopClock(), rng=rng or Random(), http_client=http_client, shared=dict(shared or {})  # noqa: S311
+            clock=clock or LoopClock(),
+            rng=rng or Random(),
+            http_client=http_client,
+            shared=dict(shared or {}),
         )
         inner = self.make(context)
         return StackExecutor(inner, clock=context.clock, rng=context.rng, resources=context.resources)
@@ -137,5 +140,3 @@ class Stack(ExecutorSpec):
         from .config import dump
 
         return dump(self, format)
-
-

@@ -157,8 +157,10 @@ class LlmEventStream:
         while not self._committed:
             finish = self._core.finish
             if finish is not None:
-                raise finish.error if isinstance(finish.error, LamellarError) else StreamClosedError(
-                    "the stream was closed before it was ready"
+                raise (
+                    finish.error
+                    if isinstance(finish.error, LamellarError)
+                    else StreamClosedError("the stream was closed before it was ready")
                 )
             await self._fill()
 
@@ -175,7 +177,7 @@ class LlmEventStream:
         core.interruption.enter()
         try:
             batch = await core.source.read()
-            if core.finish is not None:  # closed by another task while the batch was on its way
+            if self.outcome is not None:  # closed by another task while the batch was on its way
                 core.interruption.absorb()
                 raise self._farewell_error()
         except BaseException as error:

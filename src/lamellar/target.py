@@ -11,7 +11,7 @@ from .chat.options import ChatOptions
 from .errors import ConfigError
 from .executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
 from .frozen import nearest
-from .spec import AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
+from .spec import AnyExecutor, AnyLayer, LayerSpec, Spec
 
 if TYPE_CHECKING:
     from .chat.request import ChatRequest

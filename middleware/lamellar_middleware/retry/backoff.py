@@ -54,7 +54,7 @@ class Backoff:
         state.outcome_timestamp = elapsed
         wait = self._drawn(policy, error) if spec.wait is None else float(spec.wait(state))
         if hint is not None:
-            # A floor, never cut short; a little later for each, so that those who were told the same do not return as one.
+            # A floor, never cut short; a little later for each, so that those told the same do not return as one.
             wait = max(wait, hint + self._rng.uniform(0, 0.1 * hint))
         state.upcoming_sleep = wait
         if error.code == "connect_timeout" and number >= 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from lamellar.call import CallScope, current_scope
 from lamellar.decisive import decisive
@@ -59,15 +59,15 @@ class RetryExecutor(ExecutorWrapper):
                 return result
             except (ExecutorError, RejectedError) as error:
                 errors.append(error)
-                if scope is None or not isinstance(error, ExecutorError) or not self._may_retry(error):
-                    self._raise(errors, error)
-                if backoff is None:
-                    from .backoff import Backoff
-
-                    backoff = Backoff(self.spec, scope.rng)
-                wait = backoff.wait_before_next(number, scope.stopwatch.elapsed() - began, error)
-                if wait is None or _outlasts(wait, scope) or (self._ledger is not None and not self._ledger.take()):
-                    self._raise(errors, error)
+                wait = None
+                if scope is not None and isinstance(error, ExecutorError) and self._may_retry(error):
+                    backoff = backoff or self._backoff(scope)
+                    wait = backoff.wait_before_next(number, scope.stopwatch.elapsed() - began, error)
+                if scope is None or wait is None or _outlasts(wait, scope) or not self._affords():
+                    told = decisive(errors)
+                    if told is error:
+                        raise
+                    raise told from None
                 event = RetryEvent(number, error, wait, model, self.inner.name)
             self._tell(event)
             scope.note_backoff(wait)
@@ -86,12 +86,13 @@ class RetryExecutor(ExecutorWrapper):
             return error.retryable if policy.attempts is None else policy.attempts > 1
         return policy
 
-    @staticmethod
-    def _raise(errors: list[LamellarError], error: LamellarError) -> NoReturn:
-        told = decisive(errors)
-        if told is error:
-            raise
-        raise told from None
+    def _backoff(self, scope: CallScope) -> Backoff:
+        from .backoff import Backoff  # tenacity is imported when something has failed
+
+        return Backoff(self.spec, scope.rng)
+
+    def _affords(self) -> bool:
+        return self._ledger is None or self._ledger.take()
 
     def _tell(self, event: RetryEvent) -> None:
         if self.spec.on_retry is not None:

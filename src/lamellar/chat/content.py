@@ -42,7 +42,7 @@ class Text(_Part):
     text: str
 
     def __init__(self, text: str, **data: Any) -> None:
-        super().__init__(text=text, **data)
+        super().__init__(**data, text=text)  # type: ignore[call-arg]  # the plugin sees the base's fields only
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 

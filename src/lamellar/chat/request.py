@@ -44,22 +44,22 @@ class ChatMessage(Frozen):
     @classmethod
     def system(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
         """A message of the role ``system``."""
-        return cls(role="system", content=content)  # type: ignore[arg-type]
+        return cls(role="system", content=content)
 
     @classmethod
     def user(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
         """A message of the role ``user``."""
-        return cls(role="user", content=content)  # type: ignore[arg-type]
+        return cls(role="user", content=content)
 
     @classmethod
     def assistant(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
         """A message of the role ``assistant``."""
-        return cls(role="assistant", content=content)  # type: ignore[arg-type]
+        return cls(role="assistant", content=content)
 
     @classmethod
     def tool(cls, content: ToolResponse | Sequence[ToolResponse]) -> Self:
         """A message of the role ``tool``: the answers to the assistant's calls."""
-        return cls(role="tool", content=content)  # type: ignore[arg-type]
+        return cls(role="tool", content=content)
 
 
 class ChatRequest(Frozen):

@@ -97,7 +97,9 @@ class ScriptedExecutor:
         repeat: Whether the last entry answers all further calls.
     """
 
-    def __init__(self, *script: Scripted | str | BaseException | Sequence[Step], name: str = "scripted", repeat: bool = False) -> None:
+    def __init__(
+        self, *script: Scripted | str | BaseException | Sequence[Step], name: str = "scripted", repeat: bool = False
+    ) -> None:
         self._name = name
         self._script: deque[Scripted] = deque(_entry(each) for each in script)
         self._repeat = repeat

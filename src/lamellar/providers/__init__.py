@@ -1,0 +1,26 @@
+"""Providers: dialects (pure functions), endpoints (data), and the one executor that does HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .http import HttpExecutor
+    from .openai import OpenAI
+
+__all__ = ["HttpExecutor", "OpenAI"]
+
+_HOMES = {"HttpExecutor": "http", "OpenAI": "openai"}
+
+
+def __getattr__(name: str) -> object:
+    """Load a provider when it is first asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

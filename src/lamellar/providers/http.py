@@ -1,0 +1,268 @@
+"""The leaf that talks HTTP: any dialect, over either engine. It is the only executor that does I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..call import Outcome
+from ..chat.content import ReasoningContent, Text, ThoughtSignature, ToolCall
+from ..chat.events import (
+    Chunk,
+    End,
+    Progress,
+    ReasoningChunk,
+    Start,
+    StreamEvent,
+    ThoughtSignatureChunk,
+    ToolCallChunk,
+)
+from ..errors import ErrorKind, ExecutorError, LamellarError, RejectedError
+from ..source import EventSource, Finish
+from ..stream import LlmEventStream
+from .wire import Dialect, Endpoint, Exchange, StreamParser
+
+if TYPE_CHECKING:
+    from ..chat.options import ChatOptions
+    from ..chat.request import ChatRequest
+    from ..chat.response import ChatResponse
+    from ..clock import Clock
+    from .engines.base import Engine, EngineResponse
+
+__all__ = ["HttpExecutor", "HttpSource", "events_of"]
+
+_BODY_LIMIT = 64 << 20
+"""Bytes of one whole answer; a larger body is no chat answer."""
+
+_ERROR_LIMIT = 1 << 20
+"""Bytes of an error's body that are read."""
+
+_FINISH_GRACE = 1.0
+"""Seconds that usage or `[DONE]` may take after the finish signal: the answer is whole, and its end is not delayed."""
+
+
+class HttpExecutor:
+    """A provider, spoken to in one dialect at one endpoint.
+
+    Args:
+        endpoint: Where requests go.
+        dialect: The wire format.
+        engine: What sends them.
+        clock: Where time comes from.
+        connect_timeout: Seconds until a connection must stand; None is no limit.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, dialect: Dialect, engine: Engine, clock: Clock, connect_timeout: float | None
+    ) -> None:
+        self.endpoint = endpoint
+        self.dialect = dialect
+        self._engine = engine
+        self._clock = clock
+        self._connect_timeout = connect_timeout
+        self._releases: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """The endpoint's namespace."""
+        return self.endpoint.namespace
+
+    async def exec_chat_response(
+        self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
+    ) -> ChatResponse:
+        """Ask for a whole answer; see `LlmExecutor`."""
+        exchange = Exchange(self.name, model, options)
+        response = await self._send(exchange, chat_req, stream=False)
+        body = await self._read_whole(response, exchange, _BODY_LIMIT)
+        return self.dialect.parse_response(exchange, response.status, response.headers, body)
+
+    async def exec_chat_stream_events(
+        self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
+    ) -> LlmEventStream:
+        """Ask for a stream; it returns when the provider has accepted."""
+        exchange = Exchange(self.name, model, options)
+        response = await self._send(exchange, chat_req, stream=True)
+        if _is_json(response.headers.get("content-type", "")):
+            # Some servers answer a request for a stream with one whole answer, or an error, as JSON.
+            body = await self._read_whole(response, exchange, _BODY_LIMIT)
+            whole = self.dialect.parse_response(exchange, response.status, response.headers, body)
+            return LlmEventStream(_WholeSource(events_of(whole)))
+        return LlmEventStream(
+            HttpSource(self, response, self.dialect.open_stream(exchange, response.headers), exchange)
+        )
+
+    async def _send(self, exchange: Exchange, chat_req: ChatRequest, *, stream: bool) -> EngineResponse:
+        """Send the request; a response that is not an error."""
+        request = self.dialect.build_request(self.endpoint, exchange.model, chat_req, exchange.options, stream=stream)
+        try:
+            response = await self._engine.send(request, connect_timeout=self._connect_timeout)
+        except (ExecutorError, RejectedError) as error:
+            self.sign(error, exchange)
+            raise
+        if response.status >= 300:
+            body = await self._read_whole(response, exchange, _ERROR_LIMIT, cut=True)
+            raise self.dialect.parse_error(exchange, response.status, response.headers, body)
+        return response
+
+    async def _read_whole(
+        self, response: EngineResponse, exchange: Exchange, limit: int, *, cut: bool = False
+    ) -> bytes:
+        """The body to its end, or to `limit`: an error's is cut there, an answer's refused."""
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while piece := await response.read():
+                pieces.append(piece)
+                size += len(piece)
+                if size > limit:
+                    response.abort()
+                    if cut:
+                        break
+                    raise ExecutorError(
+                        ErrorKind.MALFORMED,
+                        f"the body is larger than {limit >> 20} MiB, which no chat answer is",
+                        status=response.status,
+                        code="body_too_large",
+                    )
+        except LamellarError as error:
+            response.abort()
+            self.sign(error, exchange)
+            raise
+        except BaseException:
+            response.abort()
+            raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    @staticmethod
+    def sign(error: LamellarError, exchange: Exchange) -> None:
+        """Say whose failure it is, where the engine could not know."""
+        if isinstance(error, ExecutorError):
+            error.provider = error.provider or exchange.provider
+            error.model = error.model or exchange.model
+
+    def release(self, response: EngineResponse) -> None:
+        """Let go of a connection whose answer is whole; a short drain in the background keeps it for the next call."""
+        task = asyncio.get_running_loop().create_task(response.release())
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+
+    async def aclose(self) -> None:
+        """Wait for the connections that are being let go; the engine is closed by whoever owns it."""
+        loop = asyncio.get_running_loop()
+        mine = [task for task in self._releases if task.get_loop() is loop]
+        if mine:
+            await asyncio.gather(*mine, return_exceptions=True)
+
+    def __repr__(self) -> str:
+        return f"HttpExecutor({self.name!r}, {self.endpoint.base_url!r}, dialect={self.dialect.name!r})"
+
+
+class HttpSource(EventSource):
+    """A provider's stream: bytes from the engine, events from the dialect's parser."""
+
+    __slots__ = ("_exchange", "_leaf", "_parser", "_response", "_whole")
+
+    def __init__(self, leaf: HttpExecutor, response: EngineResponse, parser: StreamParser, exchange: Exchange) -> None:
+        self._leaf = leaf
+        self._response = response
+        self._parser = parser
+        self._exchange = exchange
+        self._whole = False
+
+    async def read(self) -> Sequence[StreamEvent | Progress]:
+        """The events of the next bytes; those before an in-band error come first, then the error."""
+        parser = self._parser
+        if parser.error is not None:
+            raise parser.error
+        data = await (self._read_tail() if parser.finishing else self._read())
+        if data:
+            events = parser.feed(data)
+        else:
+            self._whole = True
+            events = parser.finish()
+        if parser.error is not None and not events:
+            raise parser.error
+        return events
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._response.read()
+        except ExecutorError as error:
+            self._leaf.sign(error, self._exchange)
+            raise
+
+    async def _read_tail(self) -> bytes:
+        """What follows the finish signal. The answer is whole: neither silence nor a broken end takes it back."""
+        limit = self._leaf._clock.timeout_at(self._leaf._clock.now() + _FINISH_GRACE)
+        try:
+            async with limit:
+                return await self._response.read()
+        except TimeoutError:
+            if not limit.expired:
+                raise
+        except ExecutorError:
+            pass
+        return b""
+
+    def finish(self, finish: Finish) -> None:
+        """Keep the connection of a whole answer, drop that of any other."""
+        if finish.outcome != Outcome.COMPLETED:
+            self._response.abort()
+        elif not self._whole:
+            self._leaf.release(self._response)
+
+
+class _WholeSource(EventSource):
+    """An answer that came whole, as a stream."""
+
+    __slots__ = ("_events",)
+
+    def __init__(self, events: Sequence[StreamEvent | Progress]) -> None:
+        self._events = events
+
+    async def read(self) -> Sequence[StreamEvent | Progress]:
+        events, self._events = self._events, ()
+        return events
+
+    def finish(self, finish: Finish) -> None:
+        self._events = ()
+
+
+def events_of(response: ChatResponse) -> list[StreamEvent | Progress]:
+    """A whole answer as the events of a stream."""
+    events: list[StreamEvent | Progress] = [
+        Start(response.model, response.provider, response.provider_model, response_id=response.response_id)
+    ]
+    calls = 0
+    for part in response.content:
+        if isinstance(part, Text) and part.text:
+            events.append(Chunk(part.text))
+        elif isinstance(part, ReasoningContent) and part.text:
+            events.append(ReasoningChunk(part.text))
+        elif isinstance(part, ThoughtSignature):
+            events.append(ThoughtSignatureChunk(part.signature))
+        elif isinstance(part, ToolCall):
+            events.append(ToolCallChunk(calls, part.call_id, part.fn_name, _as_json(part.fn_arguments)))
+            calls += 1
+    events.append(
+        End(
+            response.stop_reason,
+            response.usage,
+            response.content,
+            response.response_id,
+            response.provider_model,
+            response.raw,
+        )
+    )
+    return events
+
+
+def _as_json(arguments: object) -> str:
+    from pydantic_core import to_json
+
+    return arguments if isinstance(arguments, str) else to_json(arguments).decode()
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in ("application/json", "text/json")

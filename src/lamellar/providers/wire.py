@@ -1,0 +1,152 @@
+"""What a dialect and the HTTP executor say to each other. No I/O here, nor in any dialect.
+
+A `Dialect` is four pure functions of bytes and types. The HTTP executor sends what `build_request` made, gives a whole
+body to `parse_response` or `parse_error`, and feeds a stream's bytes, in whatever pieces they arrive, to the
+`StreamParser` that `open_stream` makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..chat.events import Progress, StreamEvent
+    from ..chat.options import ChatOptions
+    from ..chat.request import ChatRequest
+    from ..chat.response import ChatResponse
+    from ..errors import ExecutorError
+
+__all__ = ["Dialect", "Endpoint", "Exchange", "Quirks", "StreamParser", "WireRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How one endpoint differs from its dialect's rule. The defaults are the rule.
+
+    Args:
+        include_usage: Whether it takes `stream_options.include_usage`.
+        max_tokens_field: The body's name for the bound on the answer's tokens; None decides by the model's name.
+        seed_field: The body's name for the seed.
+        reasoning: How a reasoning effort is asked for: ``effort`` (a `reasoning_effort` word), ``object`` (OpenRouter's
+            `reasoning`), ``thinking`` (DeepSeek's and Z.ai's `thinking` switch), ``groq``.
+        reasoning_back: The form in which an assistant's earlier reasoning goes back: ``reasoning_content`` (DeepSeek),
+            ``reasoning`` (Ollama, OpenRouter), ``thinking`` (Mistral's content part), or None: it stays here, because
+            the rule's servers have no place for it.
+        signatures: Whether thought signatures go back in `extra_content.google` (Gemini's endpoint for this dialect).
+        cache: How a prompt is marked as cacheable: ``retention`` (OpenAI's `prompt_cache_retention`, for 24h),
+            ``parts`` (OpenRouter's `cache_control` on a part), or ``none``: the server decides by itself.
+        documents: How a document is sent: ``file`` (OpenAI's `file` part, which takes data only), ``file_url`` (the
+            same part, which takes a URL too: OpenRouter) or ``document_url`` (Mistral's).
+    """
+
+    include_usage: bool = True
+    max_tokens_field: str | None = None
+    seed_field: str = "seed"
+    reasoning: str = "effort"
+    reasoning_back: str | None = None
+    signatures: bool = False
+    cache: str = "retention"
+    documents: str = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go.
+
+    Args:
+        namespace: The provider's name, such as ``openai``.
+        base_url: The URL that the dialect's paths are appended to, without a trailing slash.
+        api_key: The key, or None.
+        headers: Headers sent with every request.
+        quirks: How it differs from the dialect's rule.
+    """
+
+    namespace: str
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    quirks: Quirks = Quirks()
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One HTTP request: always a POST."""
+
+    url: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a parser must know of the request whose answer it reads.
+
+    Args:
+        provider: The provider's namespace.
+        model: The model that was asked.
+        options: The caller's options, for `capture_raw_body` and `normalize_reasoning_content`.
+        wall: The clock's `wall`, for retry hints that are dates; None leaves them to the response's own `date`.
+        secrets: What must not appear in an error's message, such as the key that was sent.
+    """
+
+    provider: str
+    model: str
+    options: ChatOptions | None = None
+    wall: Callable[[], float] | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class StreamParser(Protocol):
+    """Turns a stream's bytes into events; one per stream."""
+
+    error: ExecutorError | None
+    """An in-band error or a malformed event: set by `feed`, which returns the events before it first."""
+
+    ended: bool
+    """Whether `End` has been returned: the answer is whole, and what may still come is drained."""
+
+    finishing: bool
+    """Whether the provider's finish signal was seen: the answer is whole, only its usage may still come."""
+
+    def feed(self, data: bytes) -> list[StreamEvent | Progress]:
+        """The events that `data` completes, in order. Empty when it completes none or only heartbeats."""
+
+    def finish(self) -> list[StreamEvent | Progress]:
+        """The bytes are over (or nothing more is waited for).
+
+        The rest of the events, with `End` when the finish signal had come. Without it `error` is set: kind
+        ``truncated``.
+        """
+
+
+class Dialect(Protocol):
+    """One wire format."""
+
+    @property
+    def name(self) -> str:
+        """Such as ``chat`` or ``anthropic``."""
+
+    def build_request(
+        self, endpoint: Endpoint, model: str, chat_req: ChatRequest, options: ChatOptions | None, *, stream: bool
+    ) -> WireRequest:
+        """The HTTP request.
+
+        Raises:
+            ExecutorError: Kind ``invalid_request``, code ``unsupported``: the dialect cannot say this, or the
+                request is empty; the message names the field, what was found, and the mend.
+        """
+
+    def parse_response(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
+        """A whole answer, from a response with a status below 400.
+
+        Raises:
+            ExecutorError: The body is an error in-band, or is not what the dialect sends (``malformed``).
+        """
+
+    def parse_error(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
+        """The classified error, from a response with a status of 400 or above, or an in-band error's payload."""
+
+    def open_stream(self, exchange: Exchange, headers: Mapping[str, str]) -> StreamParser:
+        """The parser for one stream."""
