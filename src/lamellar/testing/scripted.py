@@ -55,6 +55,7 @@ class ScriptedCall:
         chat_req: The request.
         options: The options.
         streaming: Whether a stream was asked.
+        accepted: Whether it came as far as an open stream.
         finish: How the stream ended; None while it is open, and for whole answers.
     """
 
@@ -62,6 +63,7 @@ class ScriptedCall:
     chat_req: ChatRequest
     options: ChatOptions | None
     streaming: bool
+    accepted: bool = False
     finish: Finish | None = field(default=None)
 
 
@@ -113,7 +115,7 @@ class ScriptedExecutor:
     @property
     def open_streams(self) -> int:
         """How many streams have not ended yet."""
-        return sum(call.streaming and call.finish is None for call in self.calls)
+        return sum(call.accepted and call.finish is None for call in self.calls)
 
     async def exec_chat_response(
         self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
@@ -151,6 +153,7 @@ class ScriptedExecutor:
         entry = self._take(call)
         for step in entry.opening:
             await _perform(step)
+        call.accepted = True
         return LlmEventStream(_ScriptedSource(entry.steps, call))
 
     def _take(self, call: ScriptedCall) -> Scripted:

@@ -1,0 +1,1 @@
+"""The stream contract, proven for every executor."""

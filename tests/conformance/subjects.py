@@ -1,0 +1,83 @@
+"""What the conformance suite is run over. A new executor joins with one line in `LAYERS` or `COMPOSITES`.
+
+Each subject is a stack round a leaf. The leaf is scripted (virtual time) or the HTTP executor on one of the engines
+(a real server on loopback); the scenarios do not know which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lamellar import CompositeExecutor, ExecutorSpec, ExecutorWrapper, LayerSpec, LlmExecutor, Stack, Target
+from lamellar.middleware import Fallback, Retry, Timeout
+
+Leaf = LlmExecutor | ExecutorSpec
+
+
+class Plain(ExecutorWrapper):
+    """A wrapper of a user's own that adds nothing."""
+
+
+class PlainLayer(LayerSpec):
+    kind = "plain"
+
+    def wrap(self, inner, context):
+        return Plain(inner)
+
+
+class First(CompositeExecutor):
+    """A composite of a user's own that asks its first target."""
+
+    async def _exec(self, operation, model, chat_req, options):
+        return await operation(self.targets[0], model, chat_req, options)
+
+
+# A layer under test: the layer round the leaf.
+LAYERS: dict[str, Callable[[], LayerSpec]] = {
+    "wrapper": PlainLayer,
+    "retry": lambda: Retry(attempts=2, initial=0.001, max=0.001, overloaded_initial=0.001),
+    "retry-on-empty": lambda: Retry(attempts=1, on_empty="accept"),
+    "timeout-total": lambda: Timeout(total=1000),
+    "timeout-limits": lambda: Timeout(attempt=900, first_content=500, idle=400, connect=5),
+}
+
+# A composite under test: made of leaves that all behave alike.
+COMPOSITES: dict[str, Callable[[Leaf], ExecutorSpec]] = {
+    "fallback-of-one": lambda leaf: Fallback(leaf),
+    "fallback-of-two": lambda leaf: Fallback(Target(leaf, model="first"), Target(leaf, model="second")),
+    "fallback-nested": lambda leaf: Fallback(Fallback(leaf), Target(Retry(attempts=1), leaf)),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A stack that is to obey the contract, whatever its leaf does."""
+
+    name: str
+    stack: Callable[[Leaf], Stack]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _layered(make: Callable[[], LayerSpec]) -> Callable[[Leaf], Stack]:
+    return lambda leaf: Stack(make(), leaf)
+
+
+def _composed(make: Callable[[Leaf], ExecutorSpec]) -> Callable[[Leaf], Stack]:
+    return lambda leaf: Stack(make(leaf))
+
+
+SUBJECTS = [
+    Subject("leaf", Stack),
+    *[Subject(name, _layered(make)) for name, make in LAYERS.items()],
+    *[Subject(name, _composed(make)) for name, make in COMPOSITES.items()],
+    Subject(
+        "all-together",
+        lambda leaf: Stack(
+            *[make() for make in LAYERS.values()],
+            Fallback(Target(*[make() for make in LAYERS.values()], leaf, model="first"), Target(leaf, model="second")),
+        ),
+    ),
+]
