@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from lamellar.call import CallScope, current_scope, use_scope
 from lamellar.coderef import CodeRef
 from lamellar.decisive import decisive
 from lamellar.durations import Duration, seconds
@@ -30,6 +29,7 @@ from lamellar.errors import (
     StreamInterruptedError,
 )
 from lamellar.executor import CompositeExecutor, Operation, ResultT
+from lamellar.scope import CallScope, current_scope, use_scope
 from lamellar.spec import ExecutorSpec, Spec
 from lamellar.stream import LlmEventStream
 from lamellar.target import AnyTarget, TargetExecutor, named_targets

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from pydantic import JsonValue
 from pydantic_core import from_json
 
 from .chat.content import ContentPart, ReasoningContent, Text, ThoughtSignature, ToolCall
@@ -10,12 +13,12 @@ from .chat.events import Chunk, ReasoningChunk, Restart, StreamEvent, ThoughtSig
 __all__ = ["Accumulator", "parse_arguments"]
 
 
-def parse_arguments(text: str) -> object:
+def parse_arguments(text: str) -> JsonValue:
     """The JSON value of a tool call's arguments; no text at all is `{}`, and text that is not JSON stays text."""
     if not text.strip():
         return {}
     try:
-        return from_json(text)
+        return cast("JsonValue", from_json(text))
     except ValueError:
         return text
 

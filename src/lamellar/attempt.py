@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar, cast
 
 from .accumulate import Accumulator
-from .call import CallScope, Outcome, current_scope
+from .call import Outcome
 from .chat.events import Chunk, End, Progress, ReasoningChunk, Start, StreamEvent, ToolCallChunk
 from .clock import Watchdog
 from .errors import (
@@ -24,6 +24,7 @@ from .errors import (
     StreamTruncatedError,
 )
 from .executor import ExecutorWrapper, Operation, ResultT, respond
+from .scope import CallScope, current_scope
 from .source import Finish, InnerSource
 from .stream import LlmEventStream
 

@@ -99,7 +99,8 @@ class Interruption:
         self.fired = False
 
     def leave(self) -> None:
-        """The wait is over."""
+        """The wait is over; a wake-up that the awaited code kept to itself is forgotten."""
+        self.absorb()
         self._task = None
 
     def fire(self) -> None:

@@ -28,8 +28,8 @@ def import_reference(value: object) -> object:
         found: Any = import_module(module_name)
         for part in path.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{value!r} cannot be imported: {error}") from None
+    except Exception as error:  # importing runs the module, and that may fail in any way
+        raise ConfigError(f"{value!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not callable(found):
         raise ConfigError(f"{value!r} is not callable, it is a {type(found).__name__}")
     return found
@@ -39,12 +39,19 @@ def reference_to(value: Callable[..., object]) -> str:
     """`"module:attribute"` of a callable.
 
     Raises:
-        ConfigError: It has no importable name (a lambda, a closure, an object).
+        ConfigError: It has no importable name (a lambda, a closure, a bound method, an object).
     """
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not module or not name or "<" in name or module == "__main__":
         raise ConfigError(f"{value!r} has no importable name, so it cannot be written to a file; define it in a module")
-    return f"{module}:{name}"
+    reference = f"{module}:{name}"
+    try:
+        found = import_reference(reference)
+    except ConfigError:
+        found = None
+    if found != value:
+        raise ConfigError(f"{value!r} is not what '{reference}' names, so it cannot be written to a file")
+    return reference
 
 
 CodeRef = Annotated[

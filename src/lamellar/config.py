@@ -100,7 +100,7 @@ def _yaml() -> Any:
 def dump(stack: Stack, format: str) -> str:  # noqa: A002
     """A stack as text of a file."""
     try:
-        data = {"version": stack.version, **stack.model_dump(mode="json", exclude_defaults=True)}
+        data = {"version": stack.version, **stack.model_dump(mode="json", exclude_unset=True)}
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ConfigError):
@@ -120,5 +120,8 @@ def dump(stack: Stack, format: str) -> str:  # noqa: A002
             import tomli_w
         except ImportError:
             raise ConfigError("writing TOML needs tomli-w; install it with: pip install 'lamellar[toml]'") from None
-        return str(tomli_w.dumps(data))
+        try:
+            return str(tomli_w.dumps(data))
+        except TypeError as error:  # None, of which TOML knows nothing
+            raise ConfigError(f"TOML cannot say this: {error}; write YAML or JSON") from None
     raise ConfigError(f"format: expected yaml, toml or json, got {format!r}")

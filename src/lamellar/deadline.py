@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .call import CallScope, use_scope
 from .errors import ErrorKind, RejectedError
+from .scope import CallScope, use_scope
 
 if TYPE_CHECKING:
     from .chat.options import ChatOptions

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .masking import masked
+
 if TYPE_CHECKING:
     from .spec import Spec
 
@@ -34,18 +36,19 @@ def _branch(spec: Spec, indent: str, lines: list[str]) -> None:
 
 
 def _title(spec: Spec) -> str:
-    label = getattr(spec, "label", None)
-    if spec.kind == "target" and label:
-        return f"target {label}"
+    label = getattr(spec, "label", spec.kind)
+    hidden = {"layers", "executor", "targets", "version"}
+    names = [spec.kind]
+    if spec.kind in ("target", "given"):
+        names.append(label)
+        hidden |= {"name"} if getattr(spec, "name", None) else {"model"}
     nested = {id(child) for child in spec.children()}
     said = [
-        f"{name}={_brief(value)}"
+        f"{name}={_brief(masked(value))}"
         for name, value in spec
-        if name in spec.model_fields_set
-        and name not in ("layers", "executor", "targets", "version")
-        and id(value) not in nested
+        if name in spec.model_fields_set and name not in hidden and id(value) not in nested
     ]
-    return " ".join([spec.kind, *said])
+    return " ".join([*names, *said])
 
 
 def _brief(value: object) -> str:

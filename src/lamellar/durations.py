@@ -8,46 +8,46 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from .masking import show
+
 __all__ = ["Duration", "parse_duration", "seconds"]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h|d)")
 
 
-def parse_duration(value: object) -> object:
-    """Seconds, from a number or from text such as "10s"; other types are left for pydantic to refuse.
+def parse_duration(value: object) -> float:
+    """Seconds, from a number or from text such as "10s".
 
     Raises:
-        ValueError: The text is not a duration, or the number is negative or not finite.
+        ValueError: It is neither, or it is negative or not finite.
     """
-    if isinstance(value, str):
-        value = _from_text(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"expected a duration such as 10, '10s' or '1.5m', got {type(value).__name__} {value!r}")
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"expected a duration of zero seconds or more, got {value!r}")
-    return float(value)
+    number = _from_text(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise ValueError(f"expected a duration such as 10, '250ms', '10s', '1.5m' or '2h', got {show(value)}")
+    try:
+        duration = float(number)
+    except OverflowError:
+        duration = math.inf
+    if not math.isfinite(duration) or duration < 0:
+        raise ValueError(f"expected a duration of zero seconds or more, got {duration!r}")
+    return duration
 
 
-def _from_text(text: str) -> float:
-    position, seconds = 0, 0.0
-    while position < len(text.rstrip()):
+def _from_text(text: str) -> float | None:
+    position, end, total = 0, len(text.rstrip()), 0.0
+    while position < end:
         part = _PART.match(text, position)
         if part is None:
-            return _plain_number(text)
-        seconds += float(part[1]) * _UNITS[part[2]]
+            break
+        total += float(part[1]) * _UNITS[part[2]]
         position = part.end()
-    if position == 0:
-        return _plain_number(text)
-    return seconds
-
-
-def _plain_number(text: str) -> float:
+    if 0 < position == end:
+        return total
     try:
         return float(text)
     except ValueError:
-        message = f"{text!r} is not a duration: write seconds as a number, or '250ms', '10s', '1.5m', '2h'"
-        raise ValueError(message) from None
+        return None
 
 
 Duration = Annotated[float | str, BeforeValidator(parse_duration, json_schema_input_type=float | str)]

@@ -43,6 +43,7 @@ class LlmExecutor(Protocol):
     @property
     def name(self) -> str:
         """A leaf's namespace, a wrapper's inner name, a composite's kind or the name it was given."""
+        ...
 
     async def exec_chat_response(
         self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
@@ -59,6 +60,7 @@ class LlmExecutor(Protocol):
             RejectedError: A layer refused.
             ConfigError: An argument is wrong.
         """
+        ...
 
     async def exec_chat_stream_events(
         self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
@@ -75,6 +77,7 @@ class LlmExecutor(Protocol):
             RejectedError: A layer refused.
             ConfigError: An argument is wrong.
         """
+        ...
 
 
 class Operation(Protocol[ResultT_co]):
@@ -84,6 +87,7 @@ class Operation(Protocol[ResultT_co]):
         self, executor: LlmExecutor, model: str, chat_req: ChatRequest, options: ChatOptions | None, /
     ) -> Awaitable[ResultT_co]:
         """Run it on `executor`."""
+        ...
 
 
 def respond(
@@ -202,13 +206,22 @@ class CompositeExecutor(_Executor):
         return f"{type(self).__name__}({', '.join(map(repr, self.targets))})"
 
 
+@runtime_checkable
+class _HasChildren(Protocol):
+    """What can be walked into."""
+
+    def children(self) -> tuple[object, ...]:
+        """The executors directly below."""
+        ...
+
+
 def walk(executor: object) -> Iterator[LlmExecutor]:
     """Every executor of a tree, outermost first."""
     if isinstance(executor, LlmExecutor):
         yield executor
-        children = getattr(executor, "children", None)
-        for child in children() if callable(children) else ():
-            yield from walk(child)
+        if isinstance(executor, _HasChildren):
+            for child in executor.children():
+                yield from walk(child)
 
 
 def find(executor: object, kind: type[E]) -> E | None:

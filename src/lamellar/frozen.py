@@ -6,17 +6,25 @@ what would be right, with the nearest valid name for a misspelt one.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ConfigError
+from .masking import masked, scrub, show
+from .places import Place, locate
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["Frozen", "describe_problems", "explain", "nearest", "schema_is_a_field"]
+
+_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*: ")
 
 
 class Frozen(BaseModel):
@@ -34,6 +42,15 @@ class Frozen(BaseModel):
     # Told to pydantic so that nested models are still built in Rust, without this constructor.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Only what was said, and no secret: the repr is the code that makes it."""
+        for name, value in super().__repr_args__():
+            if name is None or name in self.model_fields_set:
+                yield name, masked(value)
+
+    def __str__(self) -> str:
+        return repr(self)
+
 
 @contextmanager
 def schema_is_a_field() -> Iterator[None]:
@@ -50,25 +67,61 @@ def explain(error: ValidationError, model: type[BaseModel], *, prefix: str = "")
     return ConfigError(head + ("\n" + head).join(problems), problems=problems)
 
 
-def describe_problems(error: ValidationError, model: type[BaseModel]) -> Iterable[str]:
+def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Each complaint as `field: what was expected, what was found`."""
+    told: dict[str, list[tuple[int, str]]] = {}
     for detail in error.errors(include_url=False):
-        kind = str(detail["type"])
-        location = [str(part) for part in detail["loc"]]
-        found = detail.get("input")
-        cause = detail.get("ctx", {}).get("error")
-        if isinstance(cause, ConfigError):
-            for problem in cause.problems:
-                yield ": ".join(filter(None, (".".join(location), problem)))
-        elif kind == "extra_forbidden":
-            yield _unknown(location, model)
-        elif kind == "missing":
-            yield f"{'.'.join(location)}: required, but missing"
-        else:
-            message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-            if kind != "value_error":
-                message = f"expected {message}, got {_show(found)}"
-            yield ": ".join(filter(None, (".".join(location), message)))
+        place = locate(detail["loc"], model)
+        spot = ".".join(place.path if place.choice is None else place.choice)
+        told.setdefault(spot, []).append((_weight(detail, place), _tell(detail, place)))
+    # Of the complaints of a union's members about one value, those of the member that came nearest are told.
+    return [
+        scrub(problem)
+        for complaints in told.values()
+        for problem in dict.fromkeys(text for weight, text in complaints if weight == max(complaints)[0])
+    ]
+
+
+def _weight(detail: ErrorDetails, place: Place) -> int:
+    if place.choice is None:
+        return 0
+    if isinstance(detail.get("ctx", {}).get("error"), ConfigError):
+        return 1000
+    return len(place.path) - len(place.choice)
+
+
+def _tell(detail: ErrorDetails, place: Place) -> str:
+    kind, found, context = detail["type"], detail.get("input"), detail.get("ctx", {})
+    location = ".".join(place.path)
+    cause = context.get("error")
+    if isinstance(cause, ConfigError):
+        return "\n".join(_join(place.path, problem) for problem in cause.problems)
+    if kind == "extra_forbidden":
+        return f"{location}: unknown option{nearest(place.path[-1], place.options)}"
+    if kind == "missing":
+        return f"{location}: required, but missing"
+    if kind == "invalid_key":
+        return f"{location}: the name of an option is text, got {show(found)}"
+    if kind == "union_tag_invalid":
+        tag = str(context["discriminator"]).strip("'")
+        return f"{location}.{tag}: expected {context['expected_tags']}, got {show(context['tag'])}"
+    message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if kind != "value_error":
+        expected = (
+            message.partition(", unable to")[0].replace("valid tuple", "list").replace("valid dictionary", "mapping")
+        )
+        message = f"expected {expected}, got {show(found)}"
+    return ": ".join(filter(None, (location, message)))
+
+
+def _join(path: tuple[str, ...], problem: str) -> str:
+    """A problem that was found deeper down, under its whole path."""
+    inner = _PATH.match(problem)
+    if inner is None:
+        return ": ".join(filter(None, (".".join(path), problem)))
+    if path and inner[0].split(".")[0].rstrip(": ") == path[-1]:
+        path = path[:-1]  # the field's own validator names it too
+    return ".".join((*path, problem))
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -78,17 +131,3 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; valid names: {', '.join(names)}" if names else ""
-
-
-def _unknown(location: list[str], model: type[BaseModel]) -> str:
-    fields: Iterable[str] = model.model_fields if len(location) == 1 else ()
-    return f"{'.'.join(location)}: unknown option{nearest(location[-1], fields)}"
-
-
-def _show(value: object) -> str:
-    if value is None or isinstance(value, bool | int | float):
-        return f"{type(value).__name__} {value!r}"
-    if isinstance(value, str):
-        text = value if len(value) <= 40 else value[:37] + "..."
-        return f"str {text!r}"
-    return type(value).__name__

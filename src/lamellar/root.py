@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from .call import CallScope, Outcome, use_scope
+from .call import Outcome
 from .chat.options import ChatOptions
 from .chat.request import ChatRequest
 from .clock import Interruption
@@ -15,6 +15,7 @@ from .deadline import exec_within
 from .durations import seconds
 from .errors import ConfigError, ErrorKind, LamellarError, RejectedError, StreamClosedError
 from .executor import ExecutorWrapper, Operation, ResultT, respond
+from .scope import CallScope, use_scope
 from .source import Finish
 from .stream import LlmEventStream
 

@@ -7,7 +7,6 @@ A key is named, not written: `{env: OPENAI_API_KEY}` or `{file: /run/secrets/key
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -15,27 +14,9 @@ from pydantic import BeforeValidator, ModelWrapValidatorHandler, field_serialize
 
 from .errors import ConfigError
 from .frozen import Frozen
+from .masking import MASK, scrub
 
-__all__ = ["AnySecret", "Secret", "as_secret", "scrub"]
-
-MASK = "**********"
-
-_PATTERNS = re.compile(
-    r"(?P<bearer>\b(?:bearer|basic)\s+)[\w\-.~+/=]{6,}"
-    r"|(?P<query>[?&](?:key|api[-_]?key|token|access_token|sig|signature)=)[^&\s\"']+"
-    r"|\b(?:sk|rk|pk|gsk|xai|csk|pplx|nvapi|fw|r8|hf|ghp|gho|github_pat)[-_][\w\-]{8,}"
-    r"|\bAIza[\w\-]{20,}"
-    r"|\bAKIA[A-Z0-9]{12,}",
-    re.IGNORECASE,
-)
-
-
-def scrub(text: str, *known: str) -> str:
-    """`text` without secrets: the `known` ones, and whatever looks like a key, a bearer token or a signed query."""
-    for secret in known:
-        if len(secret) >= 4:
-            text = text.replace(secret, MASK)
-    return _PATTERNS.sub(lambda match: (match["bearer"] or match["query"] or "") + MASK, text)
+__all__ = ["MASK", "AnySecret", "Secret", "as_secret", "scrub"]
 
 
 class Secret(Frozen):
@@ -61,8 +42,11 @@ class Secret(Frozen):
         elif not isinstance(value, cls | dict):
             raise ConfigError(f"expected a key as text, {{env: NAME}} or {{file: path}}, got {type(value).__name__}")
         secret = handler(value)
-        if sum(part is not None for part in (secret.env, secret.file, secret.literal)) != 1:
+        said = [part for part in (secret.env, secret.file, secret.literal) if part is not None]
+        if len(said) != 1:
             raise ConfigError("a secret is exactly one of {env: NAME}, {file: path} or a plain string")
+        if not said[0].strip():
+            raise ConfigError("a secret is not empty; leave it out, or write {env: NAME} or {file: path}")
         return secret
 
     @field_serializer("literal")
@@ -113,11 +97,9 @@ class Secret(Frozen):
         yield ("literal", MASK) if self.literal is not None else ("env", self.env) if self.env else ("file", self.file)
 
 
-def as_secret(value: object) -> object:
-    """Text and references as a `Secret`; anything else is left for pydantic to refuse."""
-    if isinstance(value, str):
-        return Secret(literal=value)
-    return Secret.model_validate(value) if isinstance(value, dict) else value
+def as_secret(value: object) -> Secret:
+    """Text and references as a `Secret`; nothing else passes, or it would be shown like any other value."""
+    return value if isinstance(value, Secret) else Secret.model_validate(value)
 
 
 AnySecret = Annotated[Secret | str, BeforeValidator(as_secret)]

@@ -8,6 +8,7 @@ A `LayerSpec` wraps an executor, an `ExecutorSpec` makes one. The same object se
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -22,16 +23,24 @@ if TYPE_CHECKING:
 __all__ = ["AnyExecutor", "AnyLayer", "ExecutorSpec", "Given", "LayerSpec", "Spec", "as_executor_spec", "dump_spec"]
 
 
+_PLATES = ("layers", "targets", "executor")
+"""Fields that constructors take by position."""
+
+
 class Spec(Frozen):
     """What every declaration is: frozen, comparable, printable, and data when dumped."""
 
     kind: ClassVar[str]
     """The name under which it is registered and written in files."""
 
-    def __repr_args__(self) -> Any:
-        """Only what was said: defaults are left out."""
-        for name, value in super().__repr_args__():
-            if name is None or name in self.model_fields_set:
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Plates stand first and without a name, as in code; then what else was said."""
+        said = list(super().__repr_args__())
+        for name, value in said:
+            if name in _PLATES:
+                yield from ((None, plate) for plate in (value if isinstance(value, tuple) else (value,)))
+        for name, value in said:
+            if name not in _PLATES:
                 yield name, value
 
     def identity(self) -> object:
@@ -94,6 +103,9 @@ class Given(ExecutorSpec):
         """The executor's name and type: it is the user's to say when these are not enough."""
         return {"given": [self.label, type(self.executor).__qualname__]}
 
+    def __repr__(self) -> str:
+        return repr(self.executor)
+
 
 def as_executor_spec(value: object) -> object:
     """A runtime executor as a `Given` spec; anything else as it is."""
@@ -115,7 +127,7 @@ def dump_spec(spec: Spec) -> str | dict[str, Any]:
             f"the executor '{spec.label}' was given as an object, which a file cannot hold; "
             "declare it (for example `openai`), or build this stack in code"
         )
-    options = spec.model_dump(mode="json", exclude_defaults=True)
+    options = spec.model_dump(mode="json", exclude_unset=True)  # what was said, even if it is the default: None may say
     return {spec.kind: options} if options else spec.kind
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from pydantic import field_validator, model_validator
+
 from .errors import ConfigError
+from .masking import show
 from .spec import AnyExecutor, AnyLayer, ExecutorSpec, Spec
 
 if TYPE_CHECKING:
@@ -44,11 +47,23 @@ class Stack(ExecutorSpec):
     def __init__(self, *plates: object, **data: Any) -> None:
         from .target import split_plates
 
-        if not plates and "executor" not in data:
-            raise ConfigError("Stack: there is no executor; end with a provider such as OpenAI() or a composite")
         super().__init__(**split_plates("Stack", plates, data))
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, data: object) -> object:
+        from .target import unpack_stack
+
+        return unpack_stack(data)
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _known_version(cls, version: object) -> object:
+        if version != 1 or not isinstance(version, int):
+            raise ConfigError(f"this Lamellar reads version 1 of the format, got {show(version)}; write `version: 1`")
+        return version
 
     @property
     def label(self) -> str:
@@ -96,7 +111,7 @@ class Stack(ExecutorSpec):
 
         context = BuildContext(
             clock=clock or LoopClock(),
-            rng=rng or Random(),
+            rng=rng or Random(),  # noqa: S311 -- for jitter, not for secrets
             http_client=http_client,
             shared=dict(shared or {}),
         )

@@ -17,21 +17,23 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .accumulate import Accumulator
 from .call import Outcome
 from .chat.content import reasoning_of
-from .chat.events import Chunk, End, Progress, Start, StreamEvent
+from .chat.events import Chunk, End, Progress, Restart, Start, StreamEvent
 from .chat.response import ChatResponse
 from .clock import Interruption
 from .errors import LamellarError, StreamClosedError
 from .source import EventSource, Finish, FinishCallback, IteratorSource, commits
 
 if TYPE_CHECKING:
-    from .call import AttemptRecord, CallScope
+    from .call import AttemptRecord
     from .chat.usage import Usage
+    from .scope import CallScope
 
 __all__ = ["LlmEventStream", "TextIterator"]
 
@@ -339,6 +341,8 @@ class _Whole:
         elif isinstance(event, End):
             self._end = event
         else:
+            if isinstance(event, Restart):
+                self._start = replace(self._start, model=event.model, target=event.target)
             self._gathered.add(event)
 
     def response(self, attempts: tuple[AttemptRecord, ...]) -> ChatResponse:

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import CancelledError as FutureCancelledError
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -26,12 +27,17 @@ __all__ = ["SyncEventStream", "SyncExecutor"]
 
 T = TypeVar("T")
 
+_PATIENCE = 10.0
+"""Seconds that closing waits for what is under way."""
+
 
 class _LoopThread:
     """An event loop that runs in a thread of its own until it is stopped."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._closed = False
+        self._gate = threading.Lock()  # what is let in before it closes is seen by the winding up
         self._thread = threading.Thread(target=self._run, name="lamellar-sync", daemon=True)
         self._thread.start()
 
@@ -49,7 +55,11 @@ class _LoopThread:
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("a SyncExecutor was called from its own loop; call the asynchronous executor there")
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        with self._gate:
+            if self._closed:
+                work.close()
+                raise RejectedError(ErrorKind.CLOSED, "this executor is closed")
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
             return future.result()
         except FutureCancelledError:
@@ -60,22 +70,34 @@ class _LoopThread:
 
     def stop(self, executor: object) -> None:
         """Close the executor, end what still runs, stop the loop and wait for the thread; once."""
-        if self.loop.is_closed():
-            return
-        asyncio.run_coroutine_threadsafe(_wind_up(executor), self.loop).result(timeout=10)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(timeout=10)
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            ending = asyncio.run_coroutine_threadsafe(self._wind_up(executor), self.loop)
+        if threading.current_thread() is self._thread:
+            return  # collected by a task of its own: the loop ends as soon as that lets go
+        try:
+            ending.result(timeout=_PATIENCE)
+        finally:
+            self._thread.join(timeout=_PATIENCE)
+
+    async def _wind_up(self, executor: object) -> None:
+        try:
+            close = getattr(executor, "aclose", None)
+            if close is not None:
+                await close()
+        finally:
+            await _end_tasks()
+            self.loop.stop()
 
 
-async def _wind_up(executor: object) -> None:
-    close = getattr(executor, "aclose", None)
-    if close is not None:
-        await close()
+async def _end_tasks() -> None:
     current = asyncio.current_task()
-    rest = [task for task in asyncio.all_tasks() if task is not current]
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    while rest := [task for task in asyncio.all_tasks() if task is not current]:
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
 
 class SyncExecutor:
@@ -121,9 +143,6 @@ class SyncExecutor:
         self.close()
 
     def _run(self, work: Coroutine[object, object, T]) -> T:
-        if not self._close.alive:
-            work.close()
-            raise RejectedError(ErrorKind.CLOSED, "this executor is closed")
         return self._runner.run(work)
 
 
@@ -156,7 +175,8 @@ class SyncEventStream:
     def close(self) -> None:
         """Close the stream and the provider's connection; idempotent."""
         if self._owner._close.alive:
-            self._owner._run(self._stream.aclose())
+            with suppress(RejectedError):  # the executor is being closed, and this stream with it
+                self._owner._run(self._stream.aclose())
 
     @property
     def outcome(self) -> Outcome | None:

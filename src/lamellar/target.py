@@ -4,43 +4,55 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from .build import BuildContext, assemble
 from .chat.options import ChatOptions
 from .errors import ConfigError
 from .executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
 from .frozen import nearest
-from .spec import AnyExecutor, AnyLayer, LayerSpec, Spec
+from .spec import AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
 
 if TYPE_CHECKING:
     from .chat.request import ChatRequest
 
-__all__ = ["AnyTarget", "Target", "TargetExecutor", "named_targets", "split_plates"]
+__all__ = ["AnyTarget", "Target", "TargetExecutor", "named_targets", "split_plates", "unpack_stack"]
 
 
 def split_plates(kind: str, plates: tuple[object, ...], data: dict[str, Any]) -> dict[str, Any]:
-    """`layers` and `executor` out of positional plates; a lone `Stack` in the executor's place is unpacked.
+    """`layers` and `executor` out of positional plates.
 
     Raises:
         ConfigError: There is no executor last, or there are plates both by position and by name.
     """
-    layers, executor = list(data.pop("layers", ())), data.pop("executor", None)
     if plates:
-        if layers or executor is not None:
+        if "layers" in data or "executor" in data:
             raise ConfigError(f"{kind}: give the plates by position or by name, not both")
-        layers, executor = list(plates[:-1]), plates[-1]
+        *layers, executor = plates
+        data = {**({"layers": tuple(layers)} if layers else {}), "executor": executor, **data}
+    executor = data.get("executor")
+    if executor is None:
+        raise ConfigError(f"{kind}: there is no executor; end with a provider such as OpenAI() or a composite")
     if isinstance(executor, LayerSpec):
         raise ConfigError(
             f"{kind}: the last plate is the executor, and {type(executor).__name__} is a layer; "
             "end with a provider such as OpenAI() or a composite such as Fallback(...)"
         )
-    inner = getattr(executor, "layers", None)
-    if isinstance(executor, Spec) and inner is not None and executor.kind == "stack":
-        layers, executor = [*layers, *inner], executor.executor  # type: ignore[attr-defined]
-    if executor is not None:
-        data["executor"] = executor
-    return {**data, "layers": tuple(layers)}
+    return data
+
+
+def unpack_stack(data: object) -> object:
+    """A `Stack` in the executor's place as its layers and its executor: the nested and the flat spelling are equal."""
+    if not isinstance(data, dict):
+        return data
+    inner = data.get("executor")
+    if not (isinstance(inner, ExecutorSpec) and inner.kind == "stack"):
+        return data
+    layers = data.get("layers", ())
+    inner_layers, executor = inner.children()[:-1], inner.children()[-1]
+    if not isinstance(layers, list | tuple):
+        return {**data, "executor": executor}
+    return {**data, "layers": (*layers, *inner_layers), "executor": executor}
 
 
 class Target(Spec):
@@ -73,6 +85,11 @@ class Target(Spec):
         super().__init__(**split_plates("Target", plates, data))
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, data: object) -> object:
+        return unpack_stack(data)
 
     @field_validator("unset")
     @classmethod

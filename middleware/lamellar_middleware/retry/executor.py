@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from lamellar.call import CallScope, current_scope
 from lamellar.decisive import decisive
 from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedError, StreamInterruptedError
 from lamellar.executor import ExecutorWrapper, Operation, ResultT
+from lamellar.scope import CallScope, current_scope
 
 from .budget import BudgetLedger
 from .spec import KindPolicy, RetryEvent

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import field_validator
 
 from ..frozen import Frozen
-from .content import ContentPart, ReasoningContent, Text, ThoughtSignature, ToolCall, ToolResponse
+from .content import ContentPart, Text, ToolResponse
 from .tools import CacheControl, Tool
 
 if TYPE_CHECKING:
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["ChatMessage", "ChatRequest", "ChatRole"]
 
 ChatRole = Literal["system", "user", "assistant", "tool"]
+
+
+def _parts(content: str | ContentPart | Sequence[ContentPart | str]) -> tuple[ContentPart, ...]:
+    """Content as people write it, as parts."""
+    if isinstance(content, str):
+        return (Text(content),)
+    if isinstance(content, Sequence):
+        return tuple([Text(part) if isinstance(part, str) else part for part in content])
+    return (content,)
 
 
 class ChatMessage(Frozen):
@@ -44,22 +53,22 @@ class ChatMessage(Frozen):
     @classmethod
     def system(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
         """A message of the role ``system``."""
-        return cls(role="system", content=content)
+        return cls(role="system", content=_parts(content))
 
     @classmethod
     def user(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
         """A message of the role ``user``."""
-        return cls(role="user", content=content)
+        return cls(role="user", content=_parts(content))
 
     @classmethod
     def assistant(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
         """A message of the role ``assistant``."""
-        return cls(role="assistant", content=content)
+        return cls(role="assistant", content=_parts(content))
 
     @classmethod
     def tool(cls, content: ToolResponse | Sequence[ToolResponse]) -> Self:
         """A message of the role ``tool``: the answers to the assistant's calls."""
-        return cls(role="tool", content=content)
+        return cls(role="tool", content=_parts(content))
 
 
 class ChatRequest(Frozen):
@@ -109,8 +118,7 @@ class ChatRequest(Frozen):
     def append_tool_use_from_end(self, end: End, tool_response: ToolResponse | Sequence[ToolResponse]) -> Self:
         """A copy with the assistant's turn out of a stream's `End` and the tools' answers after it.
 
-        Reasoning and signatures go back with the calls, because providers that sign their reasoning demand it.
+        Everything goes back with the calls, reasoning and signatures too, because providers that sign their reasoning
+        demand it.
         """
-        kept = (ToolCall, Text, ThoughtSignature, ReasoningContent)
-        content = tuple(part for part in end.content or () if isinstance(part, kept))
-        return self.append_message(ChatMessage.assistant(content), ChatMessage.tool(tool_response))
+        return self.append_message(ChatMessage.assistant(end.content or ()), ChatMessage.tool(tool_response))

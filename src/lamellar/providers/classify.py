@@ -1,4 +1,4 @@
-"""Which kind of failure an error of a provider is: one table for all dialects, and for errors with and without a status.
+"""Which kind of failure a provider's error is: one table for all dialects, with and without a status.
 
 Status and code come first, phrases after them. An error that arrives in-band, under HTTP 200, goes through the same
 function; a code that is a number (OpenRouter's) then counts as the status.
@@ -121,6 +121,9 @@ _ZHIPU = {
 _OWN_CODES: dict[str, dict[str, ErrorKind]] = {"zai": _ZHIPU, "bigmodel": _ZHIPU}
 """Codes that mean something at one provider only."""
 
+_ABOVE_STATUS = frozenset({ErrorKind.CONTEXT_OVERFLOW, ErrorKind.CONTENT_FILTERED, ErrorKind.QUOTA_EXHAUSTED})
+"""Kinds that a code decides whatever else is said, and that no retry mends."""
+
 _SEPARATORS = re.compile(r"[^a-z0-9]")
 _BAD_KEY = re.compile(r"(?:incorrect|invalid) api[ _-]?key|api[ _-]?key (?:not valid|is invalid|not found|expired)")
 _INPUT_STATUSES = frozenset({400, 403, 413, 422})
@@ -144,7 +147,7 @@ def classify(status: int | None, code: str | int | None, type_: str | None, mess
     own = _OWN_CODES.get(provider, {})
     kind = next((found for word in words if (found := own.get(word) or _DECISIVE.get(word))), None)
 
-    if kind in (ErrorKind.CONTEXT_OVERFLOW, ErrorKind.CONTENT_FILTERED, ErrorKind.QUOTA_EXHAUSTED):
+    if kind is not None and kind in _ABOVE_STATUS:
         return kind
     if status == 402 or ((status in (400, 403, 429) or status is None) and _is_quota(text, status, provider)):
         return ErrorKind.QUOTA_EXHAUSTED
@@ -246,7 +249,7 @@ def provider_error(
         kind = classify(told, code if cause is None else cause, type_, message, provider)
     now = wall if wall is not None else wall_of(headers)
     retryable: bool | None = should_retry(headers)
-    if retryable and kind in (ErrorKind.CONTEXT_OVERFLOW, ErrorKind.CONTENT_FILTERED, ErrorKind.QUOTA_EXHAUSTED):
+    if retryable and kind in _ABOVE_STATUS:
         retryable = None  # it never helps, whatever the header says
     return ExecutorError(
         kind,
@@ -275,11 +278,14 @@ def unsupported(
         code: The error's code.
         failover: Whether another target may be able to say it.
     """
-    shown = repr(found) if isinstance(found, int | float) or (isinstance(found, str) and len(found) <= 20) else ""
-    what = f"{type(found).__name__} {shown}".strip()
+    if isinstance(found, tuple | list) and not found:
+        problem = "empty"
+    else:
+        short = isinstance(found, int | float) or (isinstance(found, str) and len(found) <= 20)
+        problem = f"{type(found).__name__}{f' {found!r}' if short else ''} cannot be sent to this provider"
     return ExecutorError(
         ErrorKind.INVALID_REQUEST,
-        f"{field}: {what} cannot be sent to this provider; {mend}",
+        f"{field}: {problem}; {mend}",
         provider=provider,
         model=model,
         code=code,

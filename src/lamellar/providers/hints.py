@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 __all__ = ["header", "retry_after", "should_retry", "wall_of"]
@@ -93,7 +93,7 @@ def _date(text: str) -> float | None:
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone.utc)
+            moment = moment.replace(tzinfo=UTC)
         return moment.timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
@@ -170,7 +170,7 @@ def _reset(text: str, now_wall: float | None) -> float | None:
     try:
         moment = datetime.fromisoformat(text.strip())
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone.utc)
+            moment = moment.replace(tzinfo=UTC)
         return _until(moment.timestamp(), now_wall)
     except (ValueError, OverflowError):
         return None

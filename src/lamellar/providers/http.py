@@ -7,17 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..call import Outcome
-from ..chat.content import ReasoningContent, Text, ThoughtSignature, ToolCall
-from ..chat.events import (
-    Chunk,
-    End,
-    Progress,
-    ReasoningChunk,
-    Start,
-    StreamEvent,
-    ThoughtSignatureChunk,
-    ToolCallChunk,
-)
+from ..chat.events import Progress, StreamEvent
 from ..errors import ErrorKind, ExecutorError, LamellarError, RejectedError
 from ..source import EventSource, Finish
 from ..stream import LlmEventStream
@@ -30,7 +20,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from .engines.base import Engine, EngineResponse
 
-__all__ = ["HttpExecutor", "HttpSource", "events_of"]
+__all__ = ["HttpExecutor", "HttpSource"]
 
 _BODY_LIMIT = 64 << 20
 """Bytes of one whole answer; a larger body is no chat answer."""
@@ -61,6 +51,7 @@ class HttpExecutor:
         self._engine = engine
         self._clock = clock
         self._connect_timeout = connect_timeout
+        self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
         self._releases: set[asyncio.Task[None]] = set()
 
     @property
@@ -72,7 +63,7 @@ class HttpExecutor:
         self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
     ) -> ChatResponse:
         """Ask for a whole answer; see `LlmExecutor`."""
-        exchange = Exchange(self.name, model, options)
+        exchange = Exchange(self.name, model, options, self._clock.wall, self._secrets)
         response = await self._send(exchange, chat_req, stream=False)
         body = await self._read_whole(response, exchange, _BODY_LIMIT)
         return self.dialect.parse_response(exchange, response.status, response.headers, body)
@@ -81,16 +72,10 @@ class HttpExecutor:
         self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
     ) -> LlmEventStream:
         """Ask for a stream; it returns when the provider has accepted."""
-        exchange = Exchange(self.name, model, options)
+        exchange = Exchange(self.name, model, options, self._clock.wall, self._secrets)
         response = await self._send(exchange, chat_req, stream=True)
-        if _is_json(response.headers.get("content-type", "")):
-            # Some servers answer a request for a stream with one whole answer, or an error, as JSON.
-            body = await self._read_whole(response, exchange, _BODY_LIMIT)
-            whole = self.dialect.parse_response(exchange, response.status, response.headers, body)
-            return LlmEventStream(_WholeSource(events_of(whole)))
-        return LlmEventStream(
-            HttpSource(self, response, self.dialect.open_stream(exchange, response.headers), exchange)
-        )
+        parser = self.dialect.open_stream(exchange, response.headers)
+        return LlmEventStream(HttpSource(self, response, parser, exchange))
 
     async def _send(self, exchange: Exchange, chat_req: ChatRequest, *, stream: bool) -> EngineResponse:
         """Send the request; a response that is not an error."""
@@ -181,8 +166,9 @@ class HttpSource(EventSource):
         else:
             self._whole = True
             events = parser.finish()
-        if parser.error is not None and not events:
-            raise parser.error
+        error: ExecutorError | None = parser.error  # `feed` may have set it
+        if error is not None and not events:
+            raise error
         return events
 
     async def _read(self) -> bytes:
@@ -201,8 +187,9 @@ class HttpSource(EventSource):
         except TimeoutError:
             if not limit.expired:
                 raise
+            self._response.abort()
         except ExecutorError:
-            pass
+            pass  # the end was broken, not the answer
         return b""
 
     def finish(self, finish: Finish) -> None:
@@ -211,58 +198,3 @@ class HttpSource(EventSource):
             self._response.abort()
         elif not self._whole:
             self._leaf.release(self._response)
-
-
-class _WholeSource(EventSource):
-    """An answer that came whole, as a stream."""
-
-    __slots__ = ("_events",)
-
-    def __init__(self, events: Sequence[StreamEvent | Progress]) -> None:
-        self._events = events
-
-    async def read(self) -> Sequence[StreamEvent | Progress]:
-        events, self._events = self._events, ()
-        return events
-
-    def finish(self, finish: Finish) -> None:
-        self._events = ()
-
-
-def events_of(response: ChatResponse) -> list[StreamEvent | Progress]:
-    """A whole answer as the events of a stream."""
-    events: list[StreamEvent | Progress] = [
-        Start(response.model, response.provider, response.provider_model, response_id=response.response_id)
-    ]
-    calls = 0
-    for part in response.content:
-        if isinstance(part, Text) and part.text:
-            events.append(Chunk(part.text))
-        elif isinstance(part, ReasoningContent) and part.text:
-            events.append(ReasoningChunk(part.text))
-        elif isinstance(part, ThoughtSignature):
-            events.append(ThoughtSignatureChunk(part.signature))
-        elif isinstance(part, ToolCall):
-            events.append(ToolCallChunk(calls, part.call_id, part.fn_name, _as_json(part.fn_arguments)))
-            calls += 1
-    events.append(
-        End(
-            response.stop_reason,
-            response.usage,
-            response.content,
-            response.response_id,
-            response.provider_model,
-            response.raw,
-        )
-    )
-    return events
-
-
-def _as_json(arguments: object) -> str:
-    from pydantic_core import to_json
-
-    return arguments if isinstance(arguments, str) else to_json(arguments).decode()
-
-
-def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() in ("application/json", "text/json")

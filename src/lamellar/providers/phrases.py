@@ -89,7 +89,8 @@ CONTENT_FILTER: dict[str, tuple[str, ...]] = {
 
 QUOTA = re.compile(
     r"insufficient (?:balance|credits?|funds|quota)|credit balance is too low|insufficient_quota"
-    r"|(?:run out of|used all|out of) (?:available )?credits|billing (?:hard )?limit|not enough credits|requires more credits"
+    r"|(?:run out of|used all|out of) (?:available )?credits|billing (?:hard )?limit|not enough credits"
+    r"|requires more credits"
     r"|exceeded your (?:monthly|current) (?:included credits|quota|spending)|spending limit|payment required|arrearage"
     r"|account is not active|free (?:tier|quota) .{0,40}exhausted|no resource package|余额不足"
 )

@@ -112,6 +112,7 @@ class StreamParser(Protocol):
 
     def feed(self, data: bytes) -> list[StreamEvent | Progress]:
         """The events that `data` completes, in order. Empty when it completes none or only heartbeats."""
+        ...
 
     def finish(self) -> list[StreamEvent | Progress]:
         """The bytes are over (or nothing more is waited for).
@@ -119,6 +120,7 @@ class StreamParser(Protocol):
         The rest of the events, with `End` when the finish signal had come. Without it `error` is set: kind
         ``truncated``.
         """
+        ...
 
 
 class Dialect(Protocol):
@@ -127,6 +129,7 @@ class Dialect(Protocol):
     @property
     def name(self) -> str:
         """Such as ``chat`` or ``anthropic``."""
+        ...
 
     def build_request(
         self, endpoint: Endpoint, model: str, chat_req: ChatRequest, options: ChatOptions | None, *, stream: bool
@@ -137,6 +140,7 @@ class Dialect(Protocol):
             ExecutorError: Kind ``invalid_request``, code ``unsupported``: the dialect cannot say this, or the
                 request is empty; the message names the field, what was found, and the mend.
         """
+        ...
 
     def parse_response(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
         """A whole answer, from a response with a status below 400.
@@ -144,9 +148,12 @@ class Dialect(Protocol):
         Raises:
             ExecutorError: The body is an error in-band, or is not what the dialect sends (``malformed``).
         """
+        ...
 
     def parse_error(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
         """The classified error, from a response with a status of 400 or above, or an in-band error's payload."""
+        ...
 
     def open_stream(self, exchange: Exchange, headers: Mapping[str, str]) -> StreamParser:
         """The parser for one stream."""
+        ...

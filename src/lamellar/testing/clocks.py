@@ -49,9 +49,11 @@ class ManualClock(Clock):
         return self._now + self._wall_offset
 
     def call_at(self, when: float, callback: Callable[[], None]) -> TimerHandle:
-        """Call `callback` once `advance` has reached `when`."""
+        """Call `callback` once `advance` has reached `when`; at the loop's next turn when it has already."""
         timer = _Timer(callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
+        if when <= self._now:
+            asyncio.get_running_loop().call_soon(self._run_due)
         return timer
 
     @property
@@ -67,13 +69,20 @@ class ManualClock(Clock):
         until = self._now + seconds
         while (due := self.next_timer) is not None and due <= until:
             self._now = max(self._now, due)
-            timer = heapq.heappop(self._timers)[2]
-            callback, timer.callback = timer.callback, None
-            if callback is not None:
-                callback()
+            self._run_next()
             await self.settle()
         self._now = until
         await self.settle()
+
+    def _run_due(self) -> None:
+        while (due := self.next_timer) is not None and due <= self._now:
+            self._run_next()
+
+    def _run_next(self) -> None:
+        timer = heapq.heappop(self._timers)[2]
+        callback, timer.callback = timer.callback, None
+        if callback is not None:
+            callback()
 
     async def run(self, awaitable: Coroutine[object, object, T]) -> T:
         """Run to its end, letting time jump to whatever it waits for.
@@ -81,13 +90,16 @@ class ManualClock(Clock):
         For code that waits for this clock alone. What waits for real I/O too gets a moment of real time at each jump.
         """
         task = asyncio.ensure_future(awaitable)
-        await self.settle()
-        while not task.done():
-            due = self.next_timer
-            if due is None:
-                await asyncio.wait({task}, timeout=0.01)
-            else:
-                await self.advance(due - self._now)
+        try:
+            await self.settle()
+            while not task.done():
+                due = self.next_timer
+                if due is None:
+                    await asyncio.wait({task}, timeout=0.01)
+                else:
+                    await self.advance(due - self._now)
+        finally:
+            task.cancel()
         return task.result()
 
     @staticmethod

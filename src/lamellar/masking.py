@@ -1,0 +1,64 @@
+"""Keeping secrets out of everything that is shown: messages, reprs, log lines, spans, cassettes."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["MASK", "masked", "scrub", "show"]
+
+MASK = "**********"
+
+_PATTERNS = re.compile(
+    # a header's or an option's value, whatever it looks like; in prose ("api key: ...") only what has a digit
+    r"(?P<field>\b(?:authorization|set-cookie|x-auth-token|(?:[\w\-]{1,20}-)?api-key)[\"']?\s*[:=]\s*[\"']?"
+    r"(?:(?:bearer|basic|token)\s+)?)[^\s\"',;&*{]{4,}"
+    r"|(?P<option>\bapi_?key(?:[\"']\s*:\s*[\"']|\s*=\s*[\"']?))[^\s\"',;&*{]{4,}"
+    r"|(?P<prose>\bapi[-_ ]?key(?: provided)?\s*[:=]\s*[\"']?)(?=[^\s\"',;&*{]*\d)[^\s\"',;&*{]{4,}"
+    # a scheme and its token; "bearer authentication failed" has none
+    r"|(?P<scheme>\b(?:bearer|basic)\s+)(?=[\w\-.~+/]*(?:\d|=)|[\w\-.~+/]{20})[\w\-.~+/]{6,}=*"
+    r"|(?P<query>[?&](?:[\w\-.]*[-_])?(?:key|apikey|token|accesstoken|sig|signature|secret|password|credential)=)[^&\s\"']+"
+    r"|(?P<user>\b[a-z][\w+.\-]{0,20}://)[^\s/@\"']+(?=@)"
+    r"|\bsk-[\w\-]{8,}"
+    r"|\b(?:sk|rk|pk|gsk|xai|csk|pplx|nvapi|fw|r8|hf|ghp|gho|github_pat)[-_](?=[\w\-]*\d)[\w\-]{8,}"
+    r"|(?-i:\bAIza[\w\-]{20,}|\bya29\.[\w\-]{10,}|\bA(?:K|S)IA[A-Z0-9]{12,}|\beyJ[\w\-]{8,}\.[\w\-]+(?:\.[\w\-]*)?)",
+    re.IGNORECASE,
+)
+_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
+_OPAQUE = re.compile(r"(?=[\w\-+/=]*\d)(?=[\w\-+/=]*[a-z])[\w\-+/=]{20,}", re.IGNORECASE)
+
+
+def scrub(text: str, *known: str) -> str:
+    """`text` without secrets: the `known` ones, and whatever looks like a key, a bearer token or a signed query."""
+    for secret in known:
+        if len(secret) >= 4:
+            text = text.replace(secret, MASK)
+    return _PATTERNS.sub(_replace, text)
+
+
+def _replace(match: re.Match[str]) -> str:
+    return (match[match.lastgroup] if match.lastgroup else "") + MASK
+
+
+def masked(value: object) -> object:
+    """`value` as a repr may show it: text scrubbed, and of a mapping such as headers, what a secret name holds."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {name: MASK if _is_secret(name, each) else masked(each) for name, each in value.items()}
+    return value
+
+
+def _is_secret(name: object, value: object) -> bool:
+    return isinstance(name, str) and isinstance(value, str) and _SECRET_NAME.search(name) is not None
+
+
+def show(value: object) -> str:
+    """A wrong value, as an error may show it: its type, and what it is where that is short and no secret."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool | int | float):
+        return f"{type(value).__name__} {value!r}"
+    if isinstance(value, str):
+        text = _OPAQUE.sub(MASK, scrub(value[:200]))
+        return f"str {text if len(text) <= 40 else text[:37] + '...'!r}"
+    return type(value).__name__

@@ -1,0 +1,300 @@
+"""The streamed answer: events out of bytes, in whatever pieces they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from ...chat.events import (
+    PROGRESS,
+    Chunk,
+    End,
+    Progress,
+    ReasoningChunk,
+    Start,
+    StreamEvent,
+    ThoughtSignatureChunk,
+)
+from ...errors import ErrorKind, ExecutorError
+from ..sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
+from ..thinking import ThinkSplitter
+from ..wire import Exchange
+from .answer import Answer
+from .errors import content_filtered, error_from, malformed, parse_error
+from .reading import MESSAGE_EXTRAS, TOP_EXTRAS, details_reasoning, name_of, signature_of, text_pieces, tool_entries
+from .response import ANSWER_BLOCKED, PROMPT_BLOCKED, finish_failure, is_error, prompt_was_filtered
+from .stop import stop_reason
+from .usage import usage_of
+from .whole import Unstreamed
+
+__all__ = ["ChatStreamParser"]
+
+_Events = list[StreamEvent | Progress]
+_RARE = frozenset((*MESSAGE_EXTRAS, "extra_content", "function_call"))
+_DONE = b"[DONE]"
+_STATUS = 200
+"""An error in-band keeps the status it came under."""
+
+
+class ChatStreamParser:
+    """Reads one stream of chat completion chunks; what `StreamParser` says.
+
+    `End` comes with the payload that completes the answer: the finish reason with or followed by the usage, `[DONE]`,
+    or the end of the bytes. Usage that was seen only before the finish reason may be a running count, so it ends
+    nothing; `finishing` is set then, and the caller need not wait long.
+    """
+
+    def __init__(self, exchange: Exchange, headers: Mapping[str, str]) -> None:
+        self.error: ExecutorError | None = None
+        self.ended = False
+        self.finishing = False
+        self._stopped = False  # nothing more is read: ended, or failed
+        self._exchange = exchange
+        self._headers = headers
+        self._sse = SSEDecoder()
+        self._before: Unstreamed | None = Unstreamed()  # until the first event
+        self._started = False
+        self._answer = Answer()
+        options = exchange.options
+        self._splitter = ThinkSplitter() if options and options.normalize_reasoning_content else None
+        self._keep_raw = bool(options and options.capture_raw_body)
+        self._last: Any = None
+        self._finish: str | None = None
+        self._usage: object = None
+        self._response_id: str | None = None
+        self._model: str | None = None
+
+    def feed(self, data: bytes) -> _Events:
+        """The events that `data` completes, in order."""
+        out: _Events = []
+        if not self._stopped:
+            found = self._sse.feed(data)
+            if self._before is not None:
+                self._before = None if found else self._before.kept(data)
+            self._read(found, out, whole=True)
+            if self._sse.overflow and not self._over():
+                self._fail(malformed(self._exchange, _STATUS, f"an event is longer than {MAX_EVENT_BYTES} bytes"))
+        return out
+
+    def finish(self) -> _Events:
+        """The rest of the events: with `End` when the finish reason had come, else `error` is set."""
+        out: _Events = []
+        if self._stopped:
+            return out
+        self._read(self._sse.finish(), out, whole=False)
+        if self._over():
+            return out
+        if self._finish is not None:
+            self._end(out)
+        elif self._before is not None and not self._started:
+            self._not_streamed(self._before, out)
+        else:
+            self._truncated("the stream ended without a finish reason")
+        return out
+
+    def _over(self) -> bool:
+        return self._stopped
+
+    def _read(self, found: list[SSEEvent], out: _Events, *, whole: bool) -> None:
+        for name, payload in found:
+            try:
+                chunk = from_json(payload)
+            except ValueError:
+                self._unreadable(name, payload, out, whole=whole)
+            else:
+                if type(chunk) is dict and name != "error":
+                    self._chunk(chunk, out)
+                else:
+                    self._odd(name, payload, chunk)
+            if self._stopped:
+                return
+
+    def _odd(self, name: str | None, payload: bytes, chunk: object) -> None:
+        """An event that says it is an error, or that is not an object."""
+        first = chunk[0] if isinstance(chunk, list) and chunk else None
+        if name == "error" or (isinstance(first, dict) and is_error(first)):
+            self._fail(error_from(self._exchange, _STATUS, self._headers, chunk))
+        else:
+            what = f"an event is a JSON {type(chunk).__name__}, not an object"
+            self._fail(malformed(self._exchange, _STATUS, what, payload))
+
+    def _chunk(self, chunk: dict[str, Any], out: _Events) -> None:
+        choices = chunk.get("choices")
+        if ("error" in chunk or not choices) and is_error(chunk):
+            self._fail(error_from(self._exchange, _STATUS, self._headers, chunk))
+            return
+        if not self._started and (choices or chunk.get("model") or chunk.get("id")):
+            self._start(chunk, out)
+        if self._keep_raw:
+            self._last = chunk
+        groq = chunk.get("x_groq")
+        usage = chunk.get("usage")
+        if groq and isinstance(groq, dict):
+            usage = usage or groq.get("usage")
+            if groq.get("error"):
+                self._fail(error_from(self._exchange, _STATUS, self._headers, groq))
+                return
+        if usage:
+            self._usage = usage
+        if choices:
+            if not isinstance(choices, list):
+                self._fail(malformed(self._exchange, _STATUS, "`choices` is not a list in an event"))
+                return
+            for choice in choices:
+                if not isinstance(choice, dict):
+                    self._fail(malformed(self._exchange, _STATUS, "a choice is not an object in an event"))
+                    return
+                if choice.get("index"):
+                    continue  # only the first choice is read
+                self._choice(choice, out)
+                if self._stopped:
+                    return
+        elif choices is not None and not self._answer and prompt_was_filtered(chunk):
+            self._fail(content_filtered(self._exchange, _STATUS, PROMPT_BLOCKED))
+            return
+        for extra in TOP_EXTRAS:
+            if extra in chunk:
+                self._answer.extras.replace(extra, chunk[extra])
+        if usage and self._finish is not None:
+            self._end(out)
+
+    def _choice(self, choice: dict[str, Any], out: _Events) -> None:
+        if choice.get("error"):
+            self._fail(error_from(self._exchange, _STATUS, self._headers, choice))
+            return
+        delta = choice.get("delta") or choice.get("message")
+        before = len(out)
+        if delta and isinstance(delta, dict):
+            reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+            if reasoning and isinstance(reasoning, str):
+                self._text(True, reasoning, out)
+            elif delta.get("reasoning_details") and (text := details_reasoning(delta["reasoning_details"])):
+                self._text(True, text, out)
+            content = delta.get("content")
+            if content:
+                if self._splitter is None and isinstance(content, str):
+                    self._answer.text(False, content)
+                    out.append(Chunk(content))
+                else:
+                    self._pieces(content, out)
+            if delta.get("tool_calls"):
+                self._answer.calls.feed(tool_entries(delta), out)
+            for key in delta:
+                if key in _RARE and delta[key]:
+                    self._rare(key, delta, out)
+                    if len(out) == before:
+                        out.append(PROGRESS)
+        reason = choice.get("finish_reason")
+        if reason and self._finish is None:
+            raw = name_of(reason)
+            if raw is not None:
+                failure = finish_failure(self._exchange, _STATUS, self._headers, raw)
+                if failure is not None:
+                    self._fail(failure)
+                else:
+                    self._finish = raw
+                    self.finishing = True
+
+    def _text(self, reasoning: bool, text: str, out: _Events) -> None:
+        self._answer.text(reasoning, text)
+        out.append(ReasoningChunk(text) if reasoning else Chunk(text))
+
+    def _pieces(self, content: object, out: _Events) -> None:
+        for reasoning, text in text_pieces(content):
+            if self._splitter is None or reasoning:
+                self._text(reasoning, text, out)
+            else:
+                for lifted, piece in self._splitter.feed(text):
+                    self._text(lifted, piece, out)
+
+    def _rare(self, key: str, delta: dict[str, Any], out: _Events) -> None:
+        if key == "extra_content":
+            signature = signature_of(delta)
+            if signature:
+                self._answer.sign(signature)
+                out.append(ThoughtSignatureChunk(signature))
+        elif key == "function_call":
+            if not delta.get("tool_calls"):
+                self._answer.calls.feed(tool_entries(delta), out)
+        else:
+            self._answer.extras.add(key, delta[key])
+
+    def _start(self, chunk: dict[str, Any], out: _Events) -> None:
+        """`Start` waits for a payload that names the model: Azure's first one has empty names."""
+        self._started = True
+        self._model = name_of(chunk.get("model"))
+        self._response_id = name_of(chunk.get("id"))
+        out.append(
+            Start(
+                model=self._exchange.model,
+                provider=self._exchange.provider,
+                provider_model=self._model,
+                response_id=self._response_id,
+            )
+        )
+
+    def _done(self, out: _Events) -> None:
+        if self._finish is not None:
+            self._end(out)
+        else:
+            self._truncated("the stream said [DONE] without a finish reason")
+
+    def _end(self, out: _Events) -> None:
+        for lifted, piece in self._splitter.finish() if self._splitter else ():
+            self._text(lifted, piece, out)
+        content = self._answer.content(self._exchange.provider, out)
+        reason = stop_reason(self._finish or "", tool_calls=bool(self._answer.calls))
+        if reason == "content_filter" and not content:
+            self._fail(content_filtered(self._exchange, _STATUS, ANSWER_BLOCKED))
+            return
+        self.ended = self._stopped = True
+        out.append(
+            End(
+                stop_reason=reason,
+                usage=usage_of(self._usage),
+                content=tuple(content),
+                response_id=self._response_id,
+                provider_model=self._model,
+                raw=self._last,
+            )
+        )
+
+    def _unreadable(self, name: str | None, payload: bytes, out: _Events, *, whole: bool) -> None:
+        """An event that is not JSON: malformed, unless the bytes ended in the middle of it."""
+        text = payload.strip()
+        if text == _DONE:
+            self._done(out)
+        elif not text:
+            return
+        elif name == "error":
+            self._fail(parse_error(self._exchange, _STATUS, self._headers, payload))
+        elif whole:
+            self._fail(malformed(self._exchange, _STATUS, "an event is not JSON", payload))
+        elif self._finish is None:
+            self._truncated("the stream ended in the middle of an event")
+
+    def _truncated(self, what: str) -> None:
+        self._fail(
+            ExecutorError(
+                ErrorKind.TRUNCATED, what, provider=self._exchange.provider, model=self._exchange.model, status=_STATUS
+            )
+        )
+
+    def _fail(self, error: ExecutorError) -> None:
+        self.error = error
+        self._stopped = True
+
+    def _not_streamed(self, before: Unstreamed, out: _Events) -> None:
+        """The server answered with something else than events: a JSON body is an answer or an error all the same."""
+        try:
+            events = before.events(self._exchange, _STATUS, self._headers)
+        except ExecutorError as error:
+            self._fail(error)
+            return
+        if events is None:
+            self._truncated("the stream ended before its first event")
+        else:
+            self._started = self.ended = self._stopped = True
+            out.extend(events)

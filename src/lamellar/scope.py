@@ -1,0 +1,270 @@
+"""What the plates of a stack share while one call runs: clock and rng, the deadline, the log of its tries.
+
+`CallScope` is private: the root of a built stack opens one per call, and the plates below find it with
+`current_scope`. The scope is found through a context variable, so a layer that passes no options on, or starts a task,
+loses nothing; the variable is set only while a call runs, never across a yield to the consumer of a stream.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .call import AttemptRecord, CallContext, Outcome
+from .errors import ExecutorError, RejectedError
+
+if TYPE_CHECKING:
+    import random
+
+    from .chat.usage import Usage
+    from .clock import Clock
+    from .errors import ErrorKind
+
+__all__ = ["CallScope", "LiveAttempt", "Stopwatch", "current_scope", "use_scope"]
+
+
+class LiveAttempt:
+    """A try under way; `record()` is what the world sees of it."""
+
+    __slots__ = (
+        "backoff",
+        "code",
+        "first_content",
+        "kind",
+        "latency",
+        "message",
+        "model",
+        "nested",
+        "number",
+        "outcome",
+        "provider",
+        "request_id",
+        "retry_after",
+        "started",
+        "status",
+        "target",
+        "usage",
+        "waited",
+    )
+
+    def __init__(self, number: int, target: str, provider: str, model: str, started: float) -> None:
+        self.number = number
+        self.target = target
+        self.provider = provider
+        self.model = model
+        self.started = started
+        self.outcome: Outcome | None = None
+        self.kind: ErrorKind | None = None
+        self.status: int | None = None
+        self.code: str | None = None
+        self.message: str | None = None
+        self.latency = 0.0
+        self.first_content: float | None = None
+        self.waited = 0.0
+        self.backoff = 0.0
+        self.usage: Usage | None = None
+        self.retry_after: float | None = None
+        self.request_id: str | None = None
+        self.nested: tuple[AttemptRecord, ...] = ()
+        """When the leaf was itself a stack: its own tries, which stand for this one."""
+
+    def blame(self, error: BaseException) -> None:
+        """Note what went wrong."""
+        if isinstance(error, RejectedError):
+            self.kind, self.message, self.retry_after = error.kind, error.message, error.retry_after
+        elif isinstance(error, ExecutorError):
+            self.kind, self.status, self.code = error.kind, error.status, error.code
+            self.message, self.retry_after, self.request_id = error.message, error.retry_after, error.request_id
+            self.usage = getattr(error, "usage", None) or self.usage
+
+    def record(self) -> AttemptRecord:
+        """The try as it stands."""
+        return AttemptRecord(*[getattr(self, name) for name in _RECORD_FIELDS])
+
+
+_RECORD_FIELDS = tuple(AttemptRecord.__dataclass_fields__)
+
+
+class Stopwatch:
+    """Seconds spent waiting for the provider: it stands still while the consumer has the stream to itself."""
+
+    __slots__ = ("_clock", "_depth", "_elapsed", "_started")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._depth = 0
+        self._elapsed = 0.0
+        self._started = 0.0
+
+    def start(self) -> None:
+        """Somebody waits; nested waits are one."""
+        if self._depth == 0:
+            self._started = self._clock.now()
+        self._depth += 1
+
+    def stop(self) -> None:
+        """This wait is over."""
+        self._depth -= 1
+        if self._depth == 0:
+            self._elapsed += self._clock.now() - self._started
+
+    def elapsed(self) -> float:
+        """Seconds waited so far, a wait under way included."""
+        return self._elapsed + (self._clock.now() - self._started if self._depth else 0.0)
+
+
+class _Shared:
+    """What every narrowed view of one call's scope has in common."""
+
+    __slots__ = ("backoff", "clock", "context", "log", "rng", "stopwatch", "streaming", "waited")
+
+    def __init__(self, clock: Clock, rng: random.Random, context: CallContext | None, streaming: bool) -> None:
+        self.clock = clock
+        self.rng = rng
+        self.context = context
+        self.streaming = streaming
+        self.stopwatch = Stopwatch(clock)
+        self.log: list[LiveAttempt] = []
+        self.waited = 0.0
+        self.backoff = 0.0
+
+
+class CallScope:
+    """What the plates of one call share: clock and rng, the deadline, the attempt log.
+
+    A plate that narrows the deadline runs what is below it in a narrowed view; views share everything else.
+    """
+
+    __slots__ = ("_shared", "allowance", "clock", "deadline", "reserve", "rng", "total")
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
+        self.clock = shared.clock
+        self.rng = shared.rng
+        self.deadline: float | None = None
+        """The whole call's bound, on the stopwatch; it holds to the end of a stream."""
+        self.allowance: float | None = None
+        """The bound until an answer is committed: what a composite grants this target. Also on the stopwatch."""
+        self.total: float | None = None
+        """Seconds of the bound that `deadline` came from; reserves are shares of it."""
+        self.reserve = 0.0
+        """The share of `total` that is kept for each later target."""
+
+    @classmethod
+    def open(
+        cls, clock: Clock, rng: random.Random, context: CallContext | None = None, *, streaming: bool = False
+    ) -> CallScope:
+        """A new scope for a new call."""
+        return cls(_Shared(clock, rng, context, streaming))
+
+    @property
+    def context(self) -> CallContext | None:
+        """What the user said about this call."""
+        return self._shared.context
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the caller asked for a stream."""
+        return self._shared.streaming
+
+    @property
+    def stopwatch(self) -> Stopwatch:
+        """Runs while somebody waits for the provider."""
+        return self._shared.stopwatch
+
+    @property
+    def attempts(self) -> tuple[AttemptRecord, ...]:
+        """The record so far, in order."""
+        log = self._shared.log
+        if not any(live.nested for live in log):
+            return tuple([live.record() for live in log])
+        tries = [each for live in log for each in (live.nested or (live.record(),))]
+        return tuple([replace(each, number=number) for number, each in enumerate(tries, 1)])
+
+    def remaining(self) -> float | None:
+        """Seconds left to wait before an answer must be committed, or None when nothing bounds it."""
+        bound = self.deadline
+        if self.allowance is not None and (bound is None or self.allowance < bound):
+            bound = self.allowance
+        return None if bound is None else bound - self._shared.stopwatch.elapsed()
+
+    def until_deadline(self) -> float | None:
+        """Seconds left of the whole call, or None when nothing bounds it."""
+        return None if self.deadline is None else self.deadline - self._shared.stopwatch.elapsed()
+
+    def with_deadline(self, total: float, reserve: float) -> CallScope:
+        """A view whose call ends `total` seconds from now, if that is sooner than it would."""
+        view = self._view()
+        deadline = self._shared.stopwatch.elapsed() + total
+        if view.deadline is None or deadline < view.deadline:
+            view.deadline, view.total, view.reserve = deadline, total, reserve
+        return view
+
+    def with_allowance(self, allowance: float) -> CallScope:
+        """A view whose answer must be committed within `allowance` seconds."""
+        view = self._view()
+        bound = self._shared.stopwatch.elapsed() + allowance
+        view.allowance = bound if self.allowance is None else min(self.allowance, bound)
+        return view
+
+    def _view(self) -> CallScope:
+        view = CallScope(self._shared)
+        view.deadline, view.allowance = self.deadline, self.allowance
+        view.total, view.reserve = self.total, self.reserve
+        return view
+
+    def begin_attempt(self, target: str, provider: str, model: str) -> LiveAttempt:
+        """Log a try that begins now, with what was waited and slept before it."""
+        shared = self._shared
+        live = LiveAttempt(len(shared.log) + 1, target, provider, model, self.clock.wall())
+        live.waited, live.backoff = shared.waited, shared.backoff
+        shared.waited = shared.backoff = 0.0
+        shared.log.append(live)
+        return live
+
+    def refused(self, target: str, provider: str, model: str, error: RejectedError) -> None:
+        """Log a try that a layer refused before it was made."""
+        live = self.begin_attempt(target, provider, model)
+        live.outcome = Outcome.REFUSED
+        live.blame(error)
+
+    @property
+    def attempt_count(self) -> int:
+        """How many tries were logged so far."""
+        return len(self._shared.log)
+
+    def note_wait(self, seconds: float) -> None:
+        """A queue or limiter held the next try for this long."""
+        self._shared.waited += seconds
+
+    def note_backoff(self, seconds: float) -> None:
+        """A retry slept this long before the next try."""
+        self._shared.backoff += seconds
+
+
+_scope: ContextVar[CallScope | None] = ContextVar("lamellar_call_scope", default=None)
+
+
+def current_scope() -> CallScope | None:
+    """The scope of the call that runs here, or None outside of a stack."""
+    return _scope.get()
+
+
+class use_scope:  # noqa: N801 -- a context manager, read as a verb
+    """Run a block in `scope`. Only around awaits of a call, never across a yield to a consumer."""
+
+    __slots__ = ("_scope", "_token")
+
+    def __init__(self, scope: CallScope | None) -> None:
+        self._scope = scope
+        self._token: Token[CallScope | None] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _scope.set(self._scope)
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            with suppress(ValueError):  # collected in another context, where there is nothing to restore
+                _scope.reset(self._token)

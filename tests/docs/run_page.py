@@ -1,0 +1,94 @@
+"""Runs the code of one page of the documentation, as its reader would: `python run_page.py page.md`.
+
+All the python blocks of a page are one program, run in the order of the page in a working directory of its own. A
+provider answers behind OPENAI_BASE_URL and OPENAI_API_KEY. What the fences of a page may say besides their language:
+
+- a block with a title that is a file's name (``python title="my_layers.py"``) is written to that file first; a titled
+  python block is then imported by the others instead of being run;
+- a ``toml title="pyproject.toml"`` block registers its entry points, as installing it would;
+- a ``text title="Output"`` block right after a python block is what that one prints;
+- every yaml block is a whole stack, and loads;
+- functions named ``test_...`` are called at the end.
+
+On a page about a layer, the stack of the python block under "Example" equals that of `stack.yaml`.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import io
+import os
+import sys
+import tomllib
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from pages import Block, blocks_of
+
+STOP = "## ProviderSimulator"
+"""The section from which on the testing page shows fragments; the simulator's own tests cover it."""
+
+
+def write_files(blocks: list[Block]) -> None:
+    for block in blocks:
+        if block.title and block.language != "text":
+            Path(block.title).write_text(block.code, encoding="utf-8")
+        if block.title == "pyproject.toml":
+            groups = tomllib.loads(block.code)["project"]["entry-points"]
+            folder = Path("page_plugin-1.0.dist-info")
+            folder.mkdir()
+            (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: page-plugin\nVersion: 1.0\n")
+            lines = [
+                f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+                for group, entries in groups.items()
+            ]
+            (folder / "entry_points.txt").write_text("\n".join(lines))
+
+
+def run_block(block: Block, page: Path, namespace: dict[str, object], runner: asyncio.Runner) -> str:
+    """Run it, with the page's own line numbers; what it prints."""
+    source = "\n" * block.line + block.code
+    code = compile(source, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        result = eval(code, namespace)
+        if inspect.iscoroutine(result):
+            runner.run(result)
+    return printed.getvalue()
+
+
+def main(page: Path) -> None:
+    blocks = blocks_of(page, until=STOP)
+    sys.path.insert(0, os.getcwd())
+    write_files(blocks)
+    from lamellar import Stack
+    from lamellar.testing import ProviderSimulator
+
+    with ProviderSimulator() as simulator, asyncio.Runner() as runner:
+        os.environ["OPENAI_BASE_URL"] = simulator.base_url
+        os.environ["OPENAI_API_KEY"] = "sk-of-the-documentation"
+        for block in blocks:
+            if block.language == "yaml":
+                stack = Stack.loads(block.code)
+                assert Stack.loads(stack.dump()) == stack, f"{page}:{block.line}: changes when it is written"
+                assert stack.describe()
+        namespace: dict[str, object] = {"__name__": "__page__"}
+        printed = ""
+        for block in blocks:
+            if block.language == "python" and not block.title:
+                printed = run_block(block, page, namespace, runner)
+            elif block.title == "Output":
+                assert printed == block.code, f"{page}:{block.line}: prints\n{printed}\nand not\n{block.code}"
+        if page.parent.name == "layers" and Path("stack.yaml").exists():
+            assert Stack.load("stack.yaml") == namespace["stack"], "the example in YAML is another stack"
+        for name, value in list(namespace.items()):
+            if name.startswith("test_") and callable(value):
+                value()
+        ran = sum(block.language in ("python", "yaml") for block in blocks)
+        print(f"{page.name}: {ran} blocks")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())

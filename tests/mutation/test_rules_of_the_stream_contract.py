@@ -1,0 +1,267 @@
+"""For each rule of architecture section 4: a small patch that breaks it turns a named test red.
+
+Each patch is made to a copy of the sources, and the named test is run over the copy. A patch that no longer applies
+fails too, so this table is kept in step with the code. Rule 10 speaks of the cache, which comes in a later version.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = "tests/conformance/test_contract.py::"
+TIMEOUTS = "tests/middleware/test_timeout.py::"
+STREAMS = "tests/test_stream.py::"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One way to break one rule.
+
+    Args:
+        rule: The rule's number.
+        breaks: What is broken, in a few words.
+        file: The file, from the root.
+        old: What stands there, once.
+        new: What is put in its place.
+        test: The test that turns red.
+    """
+
+    rule: int
+    breaks: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+    def __str__(self) -> str:
+        return f"rule-{self.rule}-{self.breaks.replace(' ', '-')}"
+
+
+PATCHES = [
+    Patch(
+        1,
+        "the call returns before the commit point",
+        "src/lamellar/stream.py",
+        "        while not self._committed:\n",
+        "        while False:\n",
+        CONTRACT + "test_an_error_before_content_is_raised_by_the_call[scripted-leaf-fails-before-content]",
+    ),
+    Patch(
+        1,
+        "ready does not close on failure",
+        "src/lamellar/stream.py",
+        "            core.end(Finish(Outcome.FAILED, error))\n",
+        "            pass\n",
+        CONTRACT + "test_an_error_before_content_is_raised_by_the_call[scripted-leaf-fails-before-content]",
+    ),
+    Patch(
+        2,
+        "an answer that just stops passes for whole",
+        "src/lamellar/source.py",
+        "            raise StreamTruncatedError from None\n",
+        "            return (End(),)\n",
+        STREAMS + "test_an_iterator_that_just_stops_is_truncated",
+    ),
+    Patch(
+        2,
+        "iteration goes on after the end",
+        "src/lamellar/stream.py",
+        "                self._core.end(Finish(Outcome.COMPLETED, None, event))  # type: ignore[arg-type]\n",
+        "                pass\n",
+        CONTRACT + "test_a_stream_is_one_start_then_content_then_one_end[scripted-leaf]",
+    ),
+    Patch(
+        2,
+        "there is no start",
+        "src/lamellar/attempt.py",
+        "        visible.append(self._start)\n",
+        "",
+        CONTRACT + "test_a_stream_is_one_start_then_content_then_one_end[scripted-leaf]",
+    ),
+    Patch(
+        3,
+        "heartbeats reset the idle clock",
+        "src/lamellar/attempt.py",
+        "        if alive:\n            watch.idle_for = 0.0\n",
+        "        watch.idle_for = 0.0\n",
+        TIMEOUTS + "test_heartbeats_do_not_reset_the_idle_clock_and_progress_does",
+    ),
+    Patch(
+        3,
+        "a heartbeat commits",
+        "src/lamellar/source.py",
+        "        return bool(event.content)",
+        "        return True",
+        STREAMS + "test_an_empty_chunk_commits_nothing",
+    ),
+    Patch(
+        4,
+        "the first-content limit does not act",
+        "src/lamellar/attempt.py",
+        "bound = limits.idle if self.committed else limits.first_content",
+        "bound = limits.idle if self.committed else None",
+        TIMEOUTS + "test_no_content_in_time_is_a_timeout_of_the_attempt_and_not_retried",
+    ),
+    Patch(
+        4,
+        "events of a lost attempt are seen",
+        "src/lamellar/attempt.py",
+        "                    self._held.append(event)\n                    continue\n",
+        "                    visible.append(event)\n                    continue\n",
+        STREAMS + "test_what_comes_before_content_is_held_behind_start",
+    ),
+    Patch(
+        5,
+        "an interruption looks retryable to outer layers",
+        "src/lamellar/errors.py",
+        "            retryable=False,\n            failover=False,\n",
+        "            retryable=True,\n            failover=True,\n",
+        CONTRACT + "test_an_error_after_content_interrupts_with_the_partial[scripted-leaf-interrupted]",
+    ),
+    Patch(
+        5,
+        "the partial is lost",
+        "src/lamellar/attempt.py",
+        "            partial=self._gathered.parts(whole=False),\n",
+        "",
+        CONTRACT + "test_an_error_after_content_interrupts_with_the_partial[scripted-leaf-interrupted]",
+    ),
+    Patch(
+        6,
+        "the end holds no whole calls",
+        "src/lamellar/attempt.py",
+        "        if end.content is not None:\n            return end\n",
+        "        return end\n",
+        STREAMS + "test_tool_calls_come_as_deltas_and_whole_at_the_end",
+    ),
+    Patch(
+        7,
+        "a stream ends more than once",
+        "src/lamellar/stream.py",
+        "        if self.finish is not None:\n            return\n        self.finish = finish\n",
+        "        self.finish = finish\n",
+        STREAMS + "test_callbacks_run_once_innermost_first_before_anything_is_awaited",
+    ),
+    Patch(
+        7,
+        "leaving early counts as a failure",
+        "src/lamellar/stream.py",
+        "        self._core.end(Finish(Outcome.ABANDONED))\n        self._buffer.clear()\n",
+        "        self._core.end(Finish(Outcome.FAILED))\n        self._buffer.clear()\n",
+        CONTRACT + "test_leaving_early_closes_the_provider_and_is_abandoned[scripted-leaf-stalls]",
+    ),
+    Patch(
+        8,
+        "a collected stream stays open",
+        "src/lamellar/stream.py",
+        "            alive.call_soon_threadsafe(core.abandon)\n",
+        "            pass\n",
+        CONTRACT + "test_a_collected_stream_is_abandoned_once[scripted-leaf]",
+    ),
+    Patch(
+        8,
+        "a close does not wake the read that waits",
+        "src/lamellar/stream.py",
+        "        if self._core.reading:\n            self._core.interruption.fire()\n",
+        "",
+        STREAMS + "test_a_close_wakes_the_read_that_waits",
+    ),
+    Patch(
+        8,
+        "two tasks read at once",
+        "src/lamellar/stream.py",
+        "        if core.reading:\n",
+        "        if False:\n",
+        STREAMS + "test_a_second_reader_is_refused_and_the_first_goes_on",
+    ),
+    Patch(
+        9,
+        "the consumer's own time counts",
+        "src/lamellar/attempt.py",
+        "        began = clock.now()\n",
+        "        began = self._left or clock.now()\n",
+        TIMEOUTS + "test_the_consumers_own_time_counts_for_no_limit",
+    ),
+    Patch(
+        9,
+        "the scope is held across a yield",
+        "src/lamellar/scope.py",
+        "                _scope.reset(self._token)\n",
+        "                pass\n",
+        CONTRACT + "test_nothing_is_held_across_a_yield[scripted-leaf]",
+    ),
+]
+
+
+def _copy(target: Path) -> Path:
+    for folder in ("src", "middleware", "tests"):
+        shutil.copytree(
+            ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__", "wire", "mutation", "docs")
+        )
+    shutil.copy(ROOT / "pyproject.toml", target)
+    return target
+
+
+def _run(root: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root / "middleware")])}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _try(patch: Patch, copies: Queue[Path]) -> str:
+    """What became of the named test over a patched copy: `red`, or what was printed instead."""
+    root = copies.get()
+    file = root / patch.file
+    whole = file.read_text()
+    try:
+        if whole.count(patch.old) != 1:
+            return f"the patch no longer applies to {patch.file}"
+        file.write_text(whole.replace(patch.old, patch.new))
+        done = _run(root, patch.test)
+        return "red" if done.returncode == 1 and "1 failed" in done.stdout else done.stdout + done.stderr
+    except subprocess.TimeoutExpired:
+        return "red"  # a test that never ends
+    finally:
+        file.write_text(whole)
+        copies.put(root)
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Patch, str]:
+    """Every patch tried, two at a time: each is a process of its own, and most of that is starting it."""
+    copies: Queue[Path] = Queue()
+    for _ in range(2):
+        copies.put(_copy(tmp_path_factory.mktemp("mutated")))
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(PATCHES, pool.map(lambda patch: _try(patch, copies), PATCHES), strict=True))
+
+
+def test_every_named_test_is_green_without_a_patch() -> None:
+    done = _run(ROOT, *sorted({patch.test for patch in PATCHES}))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=str)
+def test_a_patch_that_breaks_the_rule_turns_its_test_red(patch: Patch, outcomes: dict[Patch, str]) -> None:
+    assert outcomes[patch] == "red", f"{patch.test} is still green"
+
+
+def test_every_rule_but_the_caches_has_a_patch() -> None:
+    assert {patch.rule for patch in PATCHES} == set(range(1, 10))

@@ -1,0 +1,111 @@
+"""Specimens of every registered spec: one with each option said, whatever kinds are registered later."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from lamellar.errors import ConfigError
+from lamellar.providers import OpenAI
+from lamellar.registry import kinds, lookup
+from lamellar.secrets import Secret
+from lamellar.spec import ExecutorSpec, LayerSpec, Spec
+from lamellar.target import Target
+
+NUMBERS = (1, 2, 5, 50, 0.5, 0.01)
+TEXTS = ("name", "https://example.com/v1", "5s", "os.path:join", "*")
+
+
+def every_spec() -> Iterator[tuple[str, Spec]]:
+    """A named specimen for each kind as it comes, and for each option of each kind."""
+    for base in (LayerSpec, ExecutorSpec):
+        for kind in kinds(base):  # type: ignore[type-abstract]
+            model = lookup(kind, base)  # type: ignore[type-abstract]
+            yield kind, plain(model)
+            for name in model.model_fields:
+                if name != "version":
+                    yield f"{kind}.{name}", with_option(model, name)
+
+
+@cache
+def plain(model: type[BaseModel]) -> Any:
+    """The model with nothing said but what it cannot do without."""
+    required = {name: field for name, field in model.model_fields.items() if field.is_required()}
+    try:
+        return model(**{name: next(iter(values(field))) for name, field in required.items()})
+    except ConfigError:
+        return next(each for name in model.model_fields for each in attempts(model, name, required))
+
+
+@cache
+def with_option(model: type[BaseModel], name: str) -> Any:
+    """The model with this option said, and not as its default."""
+    required = {each: field for each, field in model.model_fields.items() if field.is_required() and each != name}
+    for made in attempts(model, name, required):
+        if getattr(made, name) != model.model_fields[name].default:
+            return made
+    raise AssertionError(f"no value for {model.__name__}.{name} could be thought of; teach tests/specimens.py one")
+
+
+def attempts(model: type[BaseModel], name: str, required: Mapping[str, FieldInfo]) -> Iterator[Any]:
+    for value in values(model.model_fields[name]):
+        try:
+            yield model(**{each: next(iter(values(field))) for each, field in required.items()}, **{name: value})
+        except ConfigError:
+            continue
+
+
+def values(field: FieldInfo) -> Iterator[Any]:
+    """Values that an option might take, by its annotation."""
+    yield from _values(field.annotation)
+
+
+def _values(annotation: Any) -> Iterator[Any]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from _values(arguments[0])
+    elif origin in (Union, types.UnionType):
+        for each in arguments:
+            yield from _values(each)
+    elif origin is Literal:
+        yield from arguments
+    elif isinstance(origin, type) and issubclass(origin, Mapping):
+        for value in _values(arguments[1]):
+            for key in _values(arguments[0]):
+                yield {key: value}
+    elif isinstance(origin, type) and issubclass(origin, tuple | list | set | frozenset):
+        if Ellipsis in arguments or len(arguments) == 1:
+            for value in _values(arguments[0]):
+                yield origin((value,))
+        else:
+            yield origin(next(_values(each)) for each in arguments)
+    elif annotation in (int, float):
+        yield from NUMBERS
+    elif annotation is bool:
+        yield from (True, False)
+    elif annotation is str:
+        yield from (*TEXTS, "temperature")
+    elif origin is Callable or annotation is Callable or getattr(origin, "__name__", "") == "Callable":
+        yield "os.path:join"
+    elif isinstance(annotation, type) and issubclass(annotation, Enum):
+        yield from annotation
+    elif annotation is Secret:
+        yield from ({"env": "SOME_KEY"}, {"file": "/run/secrets/key"})
+    elif annotation is Target:
+        yield Target(OpenAI(), model="gpt-4o-mini")
+    elif annotation is ExecutorSpec:
+        yield OpenAI()
+    elif annotation is LayerSpec:
+        yield plain(lookup("retry", LayerSpec))  # type: ignore[type-abstract]
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name in annotation.model_fields:
+            if name != "call":
+                yield with_option(annotation, name)
+    else:
+        yield from (*TEXTS, *NUMBERS, {"a": 1})

@@ -1,0 +1,224 @@
+"""What the plates of a stack share while one call runs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from lamellar.call import AttemptRecord, CallContext, Outcome
+from lamellar.chat.usage import Usage
+from lamellar.errors import ExecutorError, RejectedError, StreamInterruptedError
+from lamellar.scope import CallScope, Stopwatch, current_scope, use_scope
+from lamellar.testing import ManualClock
+
+USAGE = Usage(prompt_tokens=1)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(start=100.0)
+
+
+@pytest.fixture
+def scope(clock: ManualClock) -> CallScope:
+    return CallScope.open(clock, random.Random(0), CallContext(priority=3), streaming=True)
+
+
+# -- the stopwatch ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_stopwatch_stands_still_while_nobody_waits(clock: ManualClock) -> None:
+    watch = Stopwatch(clock)
+    await clock.advance(5)
+    watch.start()
+    await clock.advance(2)
+    assert watch.elapsed() == 2
+    watch.stop()
+    await clock.advance(50)
+    assert watch.elapsed() == 2
+    watch.start()
+    await clock.advance(1)
+    watch.stop()
+    assert watch.elapsed() == 3
+
+
+async def test_waits_inside_waits_and_side_by_side_are_one(clock: ManualClock) -> None:
+    watch = Stopwatch(clock)
+    watch.start()
+    await clock.advance(1)
+    watch.start()
+    await clock.advance(1)
+    watch.stop()
+    assert watch.elapsed() == 2
+    await clock.advance(1)
+    watch.stop()
+    assert watch.elapsed() == 3
+
+
+# -- bounds ----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_bounds_a_call_by_itself(scope: CallScope) -> None:
+    assert scope.remaining() is None
+    assert scope.until_deadline() is None
+
+
+async def test_what_remains_counts_waiting_only(scope: CallScope, clock: ManualClock) -> None:
+    bounded = scope.with_deadline(10, 0.25)
+    await clock.advance(100)
+    assert bounded.remaining() == 10
+    scope.stopwatch.start()
+    await clock.advance(4)
+    assert bounded.remaining() == 6
+    scope.stopwatch.stop()
+
+
+@pytest.mark.parametrize(("deadline", "allowance", "left"), [(10, 3, 3), (3, 10, 3), (None, 4, 4), (4, None, 4)])
+def test_what_remains_is_the_sooner_of_deadline_and_allowance(
+    scope: CallScope, deadline: float | None, allowance: float | None, left: float
+) -> None:
+    view = scope if deadline is None else scope.with_deadline(deadline, 0)
+    view = view if allowance is None else view.with_allowance(allowance)
+    assert view.remaining() == left
+    assert view.until_deadline() == deadline
+
+
+def test_a_later_deadline_does_not_widen_a_sooner_one(scope: CallScope) -> None:
+    outer = scope.with_deadline(5, 0.1)
+    inner = outer.with_deadline(50, 0.5)
+    assert (inner.remaining(), inner.total, inner.reserve) == (5, 5, 0.1)
+    assert outer.with_deadline(2, 0.5).remaining() == 2
+
+
+def test_a_larger_allowance_does_not_widen_a_smaller_one(scope: CallScope) -> None:
+    assert scope.with_allowance(2).with_allowance(9).remaining() == 2
+    assert scope.with_allowance(9).with_allowance(2).remaining() == 2
+
+
+def test_a_bound_may_be_passed(scope: CallScope) -> None:
+    assert scope.with_deadline(10, 0).with_allowance(-1).remaining() == -1
+
+
+# -- views -----------------------------------------------------------------------------------------------------------
+
+
+def test_narrowed_views_share_all_but_the_bounds(scope: CallScope) -> None:
+    view = scope.with_deadline(10, 0).with_allowance(3)
+    view.begin_attempt("main", "openai", "gpt")
+    assert view.stopwatch is scope.stopwatch
+    assert (view.clock, view.rng, view.context) == (scope.clock, scope.rng, scope.context)
+    assert view.streaming
+    assert scope.attempt_count == view.attempt_count == 1
+    assert scope.attempts == view.attempts
+    assert scope.remaining() is None
+
+
+# -- the log ---------------------------------------------------------------------------------------------------------
+
+
+def test_tries_are_numbered_in_the_order_they_began(scope: CallScope) -> None:
+    for target in ("a", "b", "c"):
+        scope.begin_attempt(target, "p", "m")
+    assert [(each.number, each.target) for each in scope.attempts] == [(1, "a"), (2, "b"), (3, "c")]
+
+
+def test_a_try_says_what_was_waited_and_slept_before_it(scope: CallScope) -> None:
+    scope.note_wait(0.5)
+    scope.note_wait(0.25)
+    scope.note_backoff(2)
+    scope.begin_attempt("a", "p", "m")
+    scope.begin_attempt("a", "p", "m")
+    assert [(each.waited, each.backoff) for each in scope.attempts] == [(0.75, 2), (0, 0)]
+
+
+def test_a_try_says_when_it_began(scope: CallScope, clock: ManualClock) -> None:
+    assert scope.begin_attempt("a", "p", "m").record().started == clock.wall()
+
+
+def test_a_failed_try_says_what_went_wrong(scope: CallScope) -> None:
+    live = scope.begin_attempt("a", "p", "m")
+    cause = ExecutorError("overloaded", "busy", status=503, code="c", retry_after=2, request_id="r")
+    live.blame(StreamInterruptedError(cause, usage=USAGE))
+    record = live.record()
+    assert (record.kind, record.status, record.code, record.retry_after) == ("overloaded", 503, "c", 2)
+    assert (record.request_id, record.usage) == ("r", USAGE)
+    assert record.message is not None
+    assert record.message.endswith("busy")
+
+
+def test_a_failure_without_usage_leaves_what_was_known(scope: CallScope) -> None:
+    live = scope.begin_attempt("a", "p", "m")
+    live.usage = USAGE
+    live.blame(ExecutorError("timeout", "slow"))
+    assert live.record().usage == USAGE
+
+
+def test_a_refused_try_is_in_the_log(scope: CallScope) -> None:
+    scope.refused("a", "p", "m", RejectedError("circuit_open", "resting", retry_after=9))
+    (record,) = scope.attempts
+    assert (record.outcome, record.kind, record.retry_after) == (Outcome.REFUSED, "circuit_open", 9)
+    assert record.message == "resting"
+
+
+def test_an_error_of_no_kind_is_no_blame(scope: CallScope) -> None:
+    live = scope.begin_attempt("a", "p", "m")
+    live.blame(KeyError("x"))
+    assert live.record().kind is None
+
+
+def test_the_tries_of_a_stack_inside_stand_for_its_own_and_are_renumbered(scope: CallScope) -> None:
+    scope.begin_attempt("a", "p", "m")
+    scope.begin_attempt("inner", "p", "m").nested = (
+        AttemptRecord(1, "x", "p", "m", Outcome.FAILED),
+        AttemptRecord(2, "y", "p", "m", Outcome.COMPLETED),
+    )
+    scope.begin_attempt("z", "p", "m")
+    assert [(each.number, each.target) for each in scope.attempts] == [(1, "a"), (2, "x"), (3, "y"), (4, "z")]
+
+
+# -- finding it ------------------------------------------------------------------------------------------------------
+
+
+def test_there_is_no_scope_outside_of_a_call() -> None:
+    assert current_scope() is None
+
+
+def test_a_scope_holds_for_its_block_and_nests(scope: CallScope) -> None:
+    view = scope.with_allowance(1)
+    with use_scope(scope):
+        with use_scope(view):
+            assert current_scope() is view
+        assert current_scope() is scope
+        with use_scope(None):
+            assert current_scope() is None
+    assert current_scope() is None
+
+
+def test_a_scope_ends_with_its_block_when_that_fails(scope: CallScope) -> None:
+    with pytest.raises(LookupError), use_scope(scope):
+        raise LookupError
+    assert current_scope() is None
+
+
+async def test_tasks_that_a_plate_starts_find_the_scope(scope: CallScope) -> None:
+    async def find() -> CallScope | None:
+        await asyncio.sleep(0)
+        with use_scope(scope.with_allowance(1)):
+            await asyncio.sleep(0)
+        return current_scope()
+
+    with use_scope(scope):
+        tasks = [asyncio.create_task(find()) for _ in range(3)]
+    assert current_scope() is None
+    assert await asyncio.gather(*tasks) == [scope] * 3
+
+
+def test_a_block_that_ends_in_another_context_harms_nobody(scope: CallScope) -> None:
+    import contextvars
+
+    block = use_scope(scope)
+    contextvars.copy_context().run(block.__enter__)
+    block.__exit__(None, None, None)
+    assert current_scope() is None

@@ -1,0 +1,55 @@
+"""The normal form of usage, written down a second time, straight from the rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamellar.chat.usage import Usage
+
+
+def chat(raw: dict[str, Any]) -> dict[str, int]:
+    prompt = raw.get("prompt_tokens_details") or {}
+    completion = raw.get("completion_tokens_details") or {}
+    form = {
+        "prompt_tokens": raw.get("prompt_tokens"),
+        "completion_tokens": raw.get("completion_tokens"),
+        "total_tokens": raw.get("total_tokens"),
+        "cached_tokens": prompt.get("cached_tokens"),
+        "cache_creation_tokens": prompt.get("cache_write_tokens"),
+        "prompt_audio_tokens": prompt.get("audio_tokens"),
+        "reasoning_tokens": completion.get("reasoning_tokens"),
+        "completion_audio_tokens": completion.get("audio_tokens"),
+        "accepted_prediction_tokens": completion.get("accepted_prediction_tokens"),
+        "rejected_prediction_tokens": completion.get("rejected_prediction_tokens"),
+    }
+    for elsewhere in ("cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens"):
+        if form["cached_tokens"] is None:
+            form["cached_tokens"] = raw.get(elsewhere)
+    reasoning = form["reasoning_tokens"] or 0
+    # xAI counts reasoning beside the completion; the completion includes it here.
+    if reasoning and form["total_tokens"] == form["prompt_tokens"] + form["completion_tokens"] + reasoning:
+        form["completion_tokens"] += reasoning
+    return {name: value for name, value in form.items() if value is not None}
+
+
+def flat(usage: Usage | None) -> dict[str, int]:
+    """Ours, in the same shape."""
+    if usage is None:
+        return {}
+    prompt, completion = usage.prompt_details, usage.completion_details
+    creation = prompt.cache_creation if prompt else None
+    form = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "cached_tokens": prompt.cached_tokens if prompt else None,
+        "cache_creation_tokens": prompt.cache_creation_tokens if prompt else None,
+        "cache_creation_5m": creation.ephemeral_5m if creation else None,
+        "cache_creation_1h": creation.ephemeral_1h if creation else None,
+        "prompt_audio_tokens": prompt.audio_tokens if prompt else None,
+        "reasoning_tokens": completion.reasoning_tokens if completion else None,
+        "completion_audio_tokens": completion.audio_tokens if completion else None,
+        "accepted_prediction_tokens": completion.accepted_prediction_tokens if completion else None,
+        "rejected_prediction_tokens": completion.rejected_prediction_tokens if completion else None,
+    }
+    return {name: value for name, value in form.items() if value is not None}
