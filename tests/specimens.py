@@ -36,27 +36,33 @@ def every_spec() -> Iterator[tuple[str, Spec]]:
 @cache
 def plain(model: type[BaseModel]) -> Any:
     """The model with nothing said but what it cannot do without."""
-    required = {name: field for name, field in model.model_fields.items() if field.is_required()}
-    try:
-        return model(**{name: next(iter(values(field))) for name, field in required.items()})
-    except ConfigError:
-        return next(each for name in model.model_fields for each in attempts(model, name, required))
+    return model(**needs(model))
 
 
 @cache
 def with_option(model: type[BaseModel], name: str) -> Any:
     """The model with this option said, and not as its default."""
-    required = {each: field for each, field in model.model_fields.items() if field.is_required() and each != name}
-    for made in attempts(model, name, required):
+    for made in attempts(model, name, needs(model)):
         if getattr(made, name) != model.model_fields[name].default:
             return made
     raise AssertionError(f"no value for {model.__name__}.{name} could be thought of; teach tests/specimens.py one")
 
 
-def attempts(model: type[BaseModel], name: str, required: Mapping[str, FieldInfo]) -> Iterator[Any]:
+def needs(model: type[BaseModel]) -> dict[str, Any]:
+    """What the model cannot do without: what has no default, and one option more if it demands one."""
+    required = {name: next(values(field)) for name, field in model.model_fields.items() if field.is_required()}
+    try:
+        model(**required)
+    except ConfigError:
+        made = next(each for name in model.model_fields for each in attempts(model, name, required))
+        return {name: getattr(made, name) for name in made.model_fields_set}
+    return required
+
+
+def attempts(model: type[BaseModel], name: str, needed: Mapping[str, Any]) -> Iterator[Any]:
     for value in values(model.model_fields[name]):
         try:
-            yield model(**{each: next(iter(values(field))) for each, field in required.items()}, **{name: value})
+            yield model(**{**needed, name: value})
         except ConfigError:
             continue
 

@@ -113,9 +113,9 @@ def test_a_dump_says_its_version_first() -> None:
         ("s.yaml", b"a:\n  - b\n c: d", "line 3, column 2: not YAML: "),
         ("s.json", b"[" * 100_000, "not JSON: "),
         ("s.yaml", b"[" * 10_000, "not YAML: "),
-        ("s.yaml", b"- retry", "expected a mapping with `version`, `layers` and `executor`, got a list"),
-        ("s.yaml", b"stack", "got a str"),
-        ("s.json", b"3", "got a int"),
+        ("s.yaml", b"- retry", "expected a mapping with `version`, `layers` and `executor`, got list"),
+        ("s.yaml", b"stack", "got str"),
+        ("s.json", b"3", "got int"),
         ("s.yaml", b"x" * (1 << 20) + b"y", "larger than 1048576 bytes; is this a stack?"),
         ("s.ini", b"", "unknown kind of file '.ini'; name it .yaml, .toml or .json"),
         ("stack", b"", "unknown kind of file ''"),
@@ -137,8 +137,34 @@ def test_a_directory_is_no_file(tmp_path) -> None:
 
 
 def test_yaml_tags_make_nothing() -> None:
-    with pytest.raises(ConfigError, match="line 1, column 11: .*python/object/apply:os.system"):
+    with pytest.raises(ConfigError, match=r"line 1, column 11: .*python/object/apply:os.system"):
         Stack.loads("executor: !!python/object/apply:os.system ['echo']")
+
+
+@pytest.mark.parametrize(
+    ("spelling", "text", "place"),
+    [
+        ("yaml", "layers: [retry]\nlayers: []\nexecutor: openai", "line 2, column 1: not YAML: "),
+        ("yaml", "executor: openai\nlayers: [retry: {max: 1, max: 2}]", "line 2, column 26: not YAML: "),
+        ("json", '{"executor": "openai", "layers": ["retry"], "layers": []}', "not JSON: "),
+        ("toml", "executor = 'openai'\nlayers = ['retry']\nlayers = []", "not TOML: "),
+    ],
+)
+def test_a_name_that_is_said_twice_is_refused_since_one_would_hide_the_other(spelling, text: str, place: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Stack.loads(text, spelling)
+    assert str(caught.value).startswith(place)
+
+
+def test_yaml_may_use_anchors_and_merges() -> None:
+    text = """
+    executor:
+      fallback:
+        targets:
+          - &primary {executor: openai, model: a}
+          - {<<: *primary, model: b}
+    """
+    assert Stack.loads(text) == Stack(Fallback(Target(OpenAI(), model="a"), Target(OpenAI(), model="b")))
 
 
 def test_an_unknown_format_is_refused_both_ways() -> None:
@@ -176,14 +202,14 @@ def test_a_missing_package_is_told_with_its_extra(module: str, act, extra: str, 
     ("text", "said"),
     [
         ("layers: [retry]", "executor: required, but missing; for example `executor: openai`"),
-        ("executor:", "executor: expected an executor, got NoneType"),
+        ("executor:", "executor: expected an executor, got nothing"),
         ("executor: opnai", "executor: unknown executor 'opnai'; did you mean 'openai'?"),
         ("executor: retry", "executor: 'retry' is a layer, and an executor is expected here"),
         ("layers: [retri]\nexecutor: openai", "layers.0: unknown layer 'retri'; did you mean 'retry'?"),
         ("layers: [openai]\nexecutor: openai", "layers.0: 'openai' is an executor, and a layer is expected here"),
         (
             "layers: [{retry: {}, timeout: {}}]\nexecutor: openai",
-            "layers.0: expected one layer, got a mapping of 2 names (retry, timeout); indent the options below the name",
+            "layers.0: expected one layer, got a mapping of 2 names (retry, timeout); indent the options",
         ),
         ("layers: [{}]\nexecutor: openai", "layers.0: expected one layer, got a mapping of 0 names"),
         ("layers: [[retry]]\nexecutor: openai", "layers.0: expected a layer, got list"),

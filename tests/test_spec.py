@@ -45,7 +45,7 @@ def test_every_option_of_every_spec_goes_to_a_file_and_back(
     stack = as_stack(spec)
     again = Stack.loads(stack.dump(spelling), spelling)
     assert again == stack
-    assert said(again) == said(stack) or "version" in again.model_fields_set
+    assert said(again.children()) == said(stack.children())
     assert type(again.children()[0]) is type(spec)
 
 

@@ -57,7 +57,7 @@ def test_a_bare_executor_or_a_lone_stack_is_a_target(composite: Fallback) -> Non
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Stack(), "there is no executor; end with a provider such as OpenAI()"),
+        (Stack, "there is no executor; end with a provider such as OpenAI()"),
         (lambda: Stack(layers=[Retry()]), "there is no executor"),
         (lambda: Stack(None), "there is no executor"),
         (lambda: Stack(OpenAI(), Retry()), "the last plate is the executor, and Retry is a layer"),
@@ -74,7 +74,7 @@ def test_a_bare_executor_or_a_lone_stack_is_a_target(composite: Fallback) -> Non
         (lambda: Stack(OpenAI(), model="m"), "model: unknown option"),
         (lambda: Target(Retry(), model="m"), "Target: the last plate is the executor, and Retry is a layer"),
         (lambda: Target(model="m"), "Target: there is no executor"),
-        (lambda: Fallback(), "a fallback needs at least one target"),
+        (Fallback, "a fallback needs at least one target"),
         (lambda: Fallback(Retry()), "Target: the last plate is the executor, and Retry is a layer"),
         (lambda: Fallback(OpenAI), "expected an executor, got the class OpenAI; write OpenAI()"),
     ],

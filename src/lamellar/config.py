@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,7 +53,7 @@ def _parse(model: type[StackT], text: str, format: str, where: str) -> StackT:  
         raise ConfigError(f"{where}the file is empty; it needs at least `executor:`")
     if not isinstance(data, dict):
         found = type(data).__name__
-        raise ConfigError(f"{where}expected a mapping with `version`, `layers` and `executor`, got a {found}")
+        raise ConfigError(f"{where}expected a mapping with `version`, `layers` and `executor`, got {found}")
     if "executor" not in data:
         raise ConfigError(f"{where}executor: required, but missing; for example `executor: openai`")
     try:
@@ -66,7 +67,7 @@ def _parse(model: type[StackT], text: str, format: str, where: str) -> StackT:  
 def _read(text: str, format: str, where: str) -> object:  # noqa: A002
     if format == "json":
         try:
-            return json.loads(text) if text.strip() else None
+            return json.loads(text, object_pairs_hook=_once_each) if text.strip() else None
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{where}not JSON: {error}") from None
     if format == "toml":
@@ -79,7 +80,7 @@ def _read(text: str, format: str, where: str) -> object:  # noqa: A002
     if format == "yaml":
         yaml = _yaml()
         try:
-            return yaml.safe_load(text)
+            return yaml.load(text, _loader(yaml))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
@@ -87,6 +88,33 @@ def _read(text: str, format: str, where: str) -> object:  # noqa: A002
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{where}not YAML: {error}") from None
     raise ConfigError(f"format: expected yaml, toml or json, got {format!r}")
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name in found if [each for each, _ in pairs].count(name) > 1)
+        raise ValueError(f"'{twice}' is said twice in one mapping")
+    return found
+
+
+@cache
+def _loader(yaml: Any) -> Any:
+    """PyYAML's safe loader, but a name that is said twice is an error: it would hide the first."""
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"'{key.value}' is said twice in one mapping", key.start_mark
+                    )
+                if isinstance(key.value, str):
+                    seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    return Loader
 
 
 def _yaml() -> Any:

@@ -92,6 +92,8 @@ def parse(value: object, base: type[S]) -> S:
         raise ConfigError(f"expected {_a(base)}, got the class {value.__name__}; write {value.__name__}()")
     if isinstance(value, Spec) and value.kind == "target":
         raise ConfigError(f"expected {_a(base)}, got a Target; targets stand in a composite such as Fallback(...)")
+    if value is None:
+        raise ConfigError(f"expected {_a(base)}, got nothing")
     word = "the layer " if isinstance(value, LayerSpec) else "the executor " if isinstance(value, ExecutorSpec) else ""
     raise ConfigError(f"expected {_a(base)}, got {word}{type(value).__name__}")
 

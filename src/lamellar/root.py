@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -141,10 +142,12 @@ class _OpenStream:
     __slots__ = ("_owner", "_stream")
 
     def __init__(self, stream: LlmEventStream, owner: StackExecutor) -> None:
-        import weakref
-
-        self._stream = weakref.ref(stream)
         self._owner = owner
+        self._stream = weakref.ref(stream, self._collected)
+
+    def _collected(self, _: object) -> None:
+        """The stream is gone; where its loop is gone too, nobody else would say so."""
+        self._owner._streams.discard(self)
 
     @classmethod
     def follow(cls, stream: LlmEventStream, owner: StackExecutor) -> None:

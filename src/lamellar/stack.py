@@ -61,7 +61,7 @@ class Stack(ExecutorSpec):
     @field_validator("version", mode="before")
     @classmethod
     def _known_version(cls, version: object) -> object:
-        if version != 1 or not isinstance(version, int):
+        if version != 1 or type(version) is not int:
             raise ConfigError(f"this Lamellar reads version 1 of the format, got {show(version)}; write `version: 1`")
         return version
 

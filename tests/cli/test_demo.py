@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.cli.command import environment, lamellar
@@ -93,6 +94,22 @@ def test_the_silent_provider_was_left_at_the_limit(scenes):
     (request,) = scenes["silence"]["upstream"]["primary"]
     assert request["outcome"] == "client_left"
     assert 0.9 <= request["ended_at"] - request["at"] <= 3
+
+
+def bare(text):
+    """Lines without numbers and spacing, for these differ from run to run."""
+    return [re.sub(r"\s+", " ", re.sub(r"\d+(\.\d+)?( ms| s)?\b", "N", line)).strip() for line in text.splitlines()]
+
+
+def test_the_readme_shows_what_it_prints(runs):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (shown,) = [
+        block
+        for block in re.findall(r"^```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+        if "checks against" in block
+    ]
+    printed = bare(runs[1].out)
+    assert [line for line in bare(shown) if line not in (*printed, "[...]")] == []
 
 
 class TestLooks:
