@@ -48,7 +48,9 @@ def run(tmp_path):
 def run_program(run, folder, code):
     if "def test_" in code:
         (folder / "test_from_readme.py").write_text(code, encoding="utf-8")
-        return run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_from_readme.py")
+        return run(
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "test_from_readme.py"
+        )
     (folder / "program.py").write_text(code, encoding="utf-8")
     return run(sys.executable, "-W", "error", "program.py")
 
@@ -64,7 +66,7 @@ def test_every_program_runs_and_prints_what_is_said(run, tmp_path, code):
         assert out == f"{TEXT}\n"
     else:
         whole, streamed, end = out.splitlines()
-        assert whole.startswith(f"{TEXT} prompt_tokens=6 completion_tokens=4")
+        assert whole.startswith(f"{TEXT} Usage(prompt_tokens=5, completion_tokens=4")
         assert "AttemptRecord(number=1, target='openai/gpt-4o-mini'" in whole
         assert streamed == TEXT
         assert end.endswith(" completed")

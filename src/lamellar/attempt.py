@@ -24,7 +24,7 @@ from .errors import (
     StreamTruncatedError,
 )
 from .executor import ExecutorWrapper, Operation, ResultT, respond
-from .scope import CallScope, current_scope
+from .scope import CallScope, current_scope, use_scope
 from .source import Finish, InnerSource
 from .stream import LlmEventStream
 
@@ -78,9 +78,10 @@ class Attempt(ExecutorWrapper):
             return await operation(self.inner, model, chat_req, options)
         watch = _Watch(self, scope, model, streaming=operation is not respond)
         try:
-            result = await watch.wait(
-                respond if operation is respond else _accept, self.inner, model, chat_req, options
-            )
+            with use_scope(scope.for_attempt(watch.live)):
+                result = await watch.wait(
+                    respond if operation is respond else _accept, self.inner, model, chat_req, options
+                )
         except BaseException as error:
             told = watch.fail(error)
             if told is error:

@@ -1,7 +1,5 @@
 """Every error that Lamellar raises, and what each of them means to the layers.
 
-::
-
     LamellarError
     ├── ConfigError                      a wrong option, file, key or argument: mend it and try again
     ├── ExecutorError                    the provider's side failed; `kind` says how

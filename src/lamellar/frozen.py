@@ -10,21 +10,21 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ConfigError
 from .masking import masked, scrub, show
-from .places import Place, locate
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+    from .places import Place
+
 __all__ = ["Frozen", "describe_problems", "explain", "nearest", "schema_is_a_field"]
 
-_PATH = re.compile(r"[a-z_]\w*(?:\.\w+)*: ")
+_PATH = r"[a-z_]\w*(?:\.\w+)*: "
 
 
 class Frozen(BaseModel):
@@ -69,6 +69,8 @@ def explain(error: ValidationError, model: type[BaseModel], *, prefix: str = "")
 
 def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Each complaint as `field: what was expected, what was found`."""
+    from .places import locate
+
     told: dict[str, list[tuple[int, str]]] = {}
     for detail in error.errors(include_url=False):
         place = locate(detail["loc"], model)
@@ -116,7 +118,7 @@ def _tell(detail: ErrorDetails, place: Place) -> str:
 
 def _join(path: tuple[str, ...], problem: str) -> str:
     """A problem that was found deeper down, under its whole path."""
-    inner = _PATH.match(problem)
+    inner = re.match(_PATH, problem)
     if inner is None:
         return ": ".join(filter(None, (".".join(path), problem)))
     if path and inner[0].split(".")[0].rstrip(": ") == path[-1]:
@@ -126,6 +128,8 @@ def _join(path: tuple[str, ...], problem: str) -> str:
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """`; did you mean 'attempts'?` when a valid name is near, else the list of the valid ones."""
+    from difflib import get_close_matches
+
     names = sorted(valid)
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

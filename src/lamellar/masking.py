@@ -8,7 +8,7 @@ __all__ = ["MASK", "masked", "scrub", "show"]
 
 MASK = "**********"
 
-_PATTERNS = re.compile(
+_SHAPES = (
     # a header's or an option's value, whatever it looks like; in prose ("api key: ...") only what has a digit
     r"(?P<field>\b(?:authorization|set-cookie|x-auth-token|(?:[\w\-]{1,20}-)?api-key)[\"']?\s*[:=]\s*[\"']?"
     r"(?:(?:bearer|basic|token)\s+)?)[^\s\"',;&*{]{4,}"
@@ -20,11 +20,10 @@ _PATTERNS = re.compile(
     r"|(?P<user>\b[a-z][\w+.\-]{0,20}://)[^\s/@\"']+(?=@)"
     r"|\bsk-[\w\-]{8,}"
     r"|\b(?:sk|rk|pk|gsk|xai|csk|pplx|nvapi|fw|r8|hf|ghp|gho|github_pat)[-_](?=[\w\-]*\d)[\w\-]{8,}"
-    r"|(?-i:\bAIza[\w\-]{20,}|\bya29\.[\w\-]{10,}|\bA(?:K|S)IA[A-Z0-9]{12,}|\beyJ[\w\-]{8,}\.[\w\-]+(?:\.[\w\-]*)?)",
-    re.IGNORECASE,
+    r"|(?-i:\bAIza[\w\-]{20,}|\bya29\.[\w\-]{10,}|\bA(?:K|S)IA[A-Z0-9]{12,}|\beyJ[\w\-]{8,}\.[\w\-]+(?:\.[\w\-]*)?)"
 )
-_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
-_OPAQUE = re.compile(r"(?=[\w\-+/=]*\d)(?=[\w\-+/=]*[a-z])[\w\-+/=]{20,}", re.IGNORECASE)
+_HUSHED = r"authorization|(?:api-?|[-_]|^)key$|token$|secret|cookie|password|credential"
+_OPAQUE = r"(?=[\w\-+/=]*\d)(?=[\w\-+/=]*[A-Za-z])[\w\-+/=]{20,}"
 
 
 def scrub(text: str, *known: str) -> str:
@@ -32,7 +31,7 @@ def scrub(text: str, *known: str) -> str:
     for secret in known:
         if len(secret) >= 4:
             text = text.replace(secret, MASK)
-    return _PATTERNS.sub(_replace, text)
+    return re.sub(_SHAPES, _replace, text, flags=re.IGNORECASE)  # compiled when first needed, and kept by `re`
 
 
 def _replace(match: re.Match[str]) -> str:
@@ -49,7 +48,7 @@ def masked(value: object) -> object:
 
 
 def _is_secret(name: object, value: object) -> bool:
-    return isinstance(name, str) and isinstance(value, str) and _SECRET_NAME.search(name) is not None
+    return isinstance(name, str) and isinstance(value, str) and re.search(_HUSHED, name, re.IGNORECASE) is not None
 
 
 def show(value: object) -> str:
@@ -59,6 +58,6 @@ def show(value: object) -> str:
     if isinstance(value, bool | int | float):
         return f"{type(value).__name__} {value!r}"
     if isinstance(value, str):
-        text = _OPAQUE.sub(MASK, scrub(value[:200]))
+        text = re.sub(_OPAQUE, MASK, scrub(value[:200]))
         return f"str {text if len(text) <= 40 else text[:37] + '...'!r}"
     return type(value).__name__

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .errors import ErrorKind
 
-__all__ = ["CallScope", "LiveAttempt", "Stopwatch", "current_scope", "use_scope"]
+__all__ = ["CallScope", "LiveAttempt", "Stopwatch", "current_scope", "note_response", "use_scope"]
 
 
 class LiveAttempt:
@@ -137,7 +137,7 @@ class CallScope:
     A plate that narrows the deadline runs what is below it in a narrowed view; views share everything else.
     """
 
-    __slots__ = ("_shared", "allowance", "clock", "deadline", "reserve", "rng", "total")
+    __slots__ = ("_shared", "allowance", "clock", "deadline", "live", "reserve", "rng", "total")
 
     def __init__(self, shared: _Shared) -> None:
         self._shared = shared
@@ -151,6 +151,8 @@ class CallScope:
         """Seconds of the bound that `deadline` came from; reserves are shares of it."""
         self.reserve = 0.0
         """The share of `total` that is kept for each later target."""
+        self.live: LiveAttempt | None = None
+        """The try under way, for the leaf to say what it learns of it."""
 
     @classmethod
     def open(
@@ -209,6 +211,12 @@ class CallScope:
         view.allowance = bound if self.allowance is None else min(self.allowance, bound)
         return view
 
+    def for_attempt(self, live: LiveAttempt) -> CallScope:
+        """A view for the leaf that makes this try."""
+        view = self._view()
+        view.live = live
+        return view
+
     def _view(self) -> CallScope:
         view = CallScope(self._shared)
         view.deadline, view.allowance = self.deadline, self.allowance
@@ -245,6 +253,13 @@ class CallScope:
 
 
 _scope: ContextVar[CallScope | None] = ContextVar("lamellar_call_scope", default=None)
+
+
+def note_response(status: int, request_id: str | None) -> None:
+    """A leaf's: the provider has answered the try under way with this status."""
+    scope = _scope.get()
+    if scope is not None and scope.live is not None:
+        scope.live.status, scope.live.request_id = status, request_id
 
 
 def current_scope() -> CallScope | None:

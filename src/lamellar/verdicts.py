@@ -74,4 +74,4 @@ VERDICTS: dict[ErrorKind, Verdict] = {
     ErrorKind.CACHE_MISS: Verdict(False, False, False),
     ErrorKind.CLOSED: Verdict(False, False, False),
 }
-"""The table of architecture §5. A leaf's own knowledge (a 409, `x-should-retry`) overrides it per error."""
+"""The one table. A leaf's own knowledge (a 409, `x-should-retry`) overrides it per error."""

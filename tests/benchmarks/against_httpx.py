@@ -113,7 +113,9 @@ def main() -> None:
     """Start the provider, measure, report."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     provider = Path(__file__).with_name("provider.py")
-    with subprocess.Popen([sys.executable, str(provider), "0", str(CHUNKS)], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, str(provider), "0", str(CHUNKS)], stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdout is not None
         base = f"http://127.0.0.1:{server.stdout.readline().strip()}"
         try:

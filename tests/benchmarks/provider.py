@@ -38,7 +38,9 @@ def canned(chunks: int) -> tuple[bytes, bytes, bytes]:
     events += [_choice({}, "stop"), _event(choices=[], usage=usage), b"data: [DONE]\n\n"]
     body = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in events) + b"0\r\n\r\n"
     stream = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n" + body
-    failure = _response("503 Service Unavailable", "application/json", b'{"error":{"message":"down","type":"server_error"}}')
+    failure = _response(
+        "503 Service Unavailable", "application/json", b'{"error":{"message":"down","type":"server_error"}}'
+    )
     return _response("200 OK", "application/json", json.dumps(whole).encode()), stream, failure
 
 

@@ -43,11 +43,21 @@ class TestText:
         assert simulator.last_request.stream
         assert simulator.last_request.model == "gpt-4o-mini"
 
-    def test_no_stream_asks_for_a_whole_answer(self, tmp_path):
-        with ProviderSimulator([Answer("one\ntwo\n")]) as simulator:
-            result = ask(tmp_path, simulator, "--no-stream")
-        assert (result.code, result.out, result.err) == (0, "one\ntwo\n", ""), "it ends its own line"
-        assert not simulator.last_request.stream
+    def test_streamed_and_whole_with_a_system_prompt_and_tool_calls(self, tmp_path):
+        call = ToolCall(call_id="c1", fn_name="weather", fn_arguments={"city": "Köln"})
+        replies = [Answer("one\ntwo\n"), Answer("one\ntwo"), Answer("", tool_calls=[call])]
+        with ProviderSimulator(replies) as simulator:
+            command = ["chat", "-c", stack_file(tmp_path, simulator), "-m", "any", "Pourquoi\u00a0?"]
+            results = lamellar_each(command, [*command, "--no-stream"], [*command, "--system", "Be brief."])
+        assert [(result.code, result.out, result.err) for result in results] == [
+            (0, "one\ntwo\n", ""),  # it ends its own line
+            (0, "one\ntwo\n", ""),
+            (0, 'weather({"city": "Köln"})\n', ""),
+        ]
+        assert [request.stream for request in simulator.requests] == [True, False, True]
+        sent = [[(each["role"], each["content"]) for each in request.messages] for request in simulator.requests]
+        user = ("user", "Pourquoi\u00a0?")
+        assert sent == [[user], [user], [("system", "Be brief."), user]]
 
     def test_each_piece_is_shown_at_once(self, tmp_path):
         gate = Gate()
@@ -59,12 +69,6 @@ class TestText:
                 gate.open()
                 assert process.stdout.read() == b" second\n"
             assert process.returncode == 0
-
-    def test_the_system_prompt_and_the_prompt_are_sent(self, tmp_path):
-        with ProviderSimulator([Answer(TEXT)]) as simulator:
-            ask(tmp_path, simulator, "--system", "Be brief.", prompt="Pourquoi\u00a0?")
-        sent = [(each["role"], each["content"]) for each in simulator.last_request.messages]
-        assert sent == [("system", "Be brief."), ("user", "Pourquoi\u00a0?")]
 
     @pytest.mark.parametrize("prompt", [["-"], []], ids=["dash", "pipe"])
     def test_the_prompt_comes_from_standard_input(self, tmp_path, prompt):
@@ -86,11 +90,6 @@ class TestText:
             ["3", "openai/gpt-4.1-mini", "completed"],
         ]
         assert (primary.request_count, backup.request_count) == (2, 1)
-
-    def test_tool_calls_are_shown(self, tmp_path):
-        call = ToolCall(call_id="c1", fn_name="weather", fn_arguments={"city": "Köln"})
-        with ProviderSimulator([Answer("", tool_calls=[call])]) as simulator:
-            assert ask(tmp_path, simulator).out == 'weather({"city": "Köln"})\n'
 
     def test_what_the_text_does_not_tell_is_noted(self, tmp_path):
         bound = "note: the answer stops here because it reached its bound on tokens\n"
@@ -155,7 +154,7 @@ class TestJson:
     def test_failures(self, tmp_path):
         refused, cut, wrong = ask_each(
             tmp_path,
-            [unauthorized(), Cut(Answer("one two three"), after=2)],
+            [unauthorized(), Cut(Answer("one two three"), after=2, how="clean")],
             ["--json"],
             ["--json"],
             ["--json", "-m", ""],

@@ -103,11 +103,8 @@ def bare(text):
 
 def test_the_readme_shows_what_it_prints(runs):
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (shown,) = [
-        block
-        for block in re.findall(r"^```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-        if "checks against" in block
-    ]
+    blocks = re.findall(r"^```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    (shown,) = [block for block in blocks if "checks against" in block]
     printed = bare(runs[1].out)
     assert [line for line in bare(shown) if line not in (*printed, "[...]")] == []
 
@@ -154,6 +151,32 @@ class TestLooks:
         )
         assert "\x1b[31m" in lamellar(script=script, env={"TERM": "xterm-256color"}).out
         assert lamellar(script=script, env={"TERM": "xterm-256color", "NO_COLOR": "1"}).out == "[x]\n"
+
+
+FALSE_CLAIMS = """
+import sys
+from dataclasses import replace
+from lamellar.cli import main
+from lamellar.cli.demo import scenes
+from lamellar.testing.simulator import unauthorized
+
+refused = {name: (unauthorized(),) for name in ("primary", "backup")}
+scenes.SCENES = (replace(scenes.SCENES[0], answers="backup"), replace(scenes.SCENES[2], scripts=refused))
+sys.exit(main())
+"""
+
+
+def test_a_claim_that_does_not_hold_is_told_and_fails():
+    result = lamellar("demo", script=FALSE_CLAIMS)
+    assert (result.code, result.err) == (1, "")
+    assert "✗  Not so: answered by the right provider." in result.out
+    assert "✗  Not so: call succeeded." in result.out
+    assert "unauthorized from openai/gpt-4.1-mini (401" in result.out
+    assert re.search(r"✗  2 scenes, 3 requests, .* of 12 checks failed\.", result.out)
+
+    result = lamellar("demo", "--json", script=FALSE_CLAIMS)
+    assert (result.code, result.err, result.json["ok"]) == (1, "", False)
+    assert result.json["scenes"][1]["error"]["kind"] == "unauthorized"
 
 
 def on_a_terminal():

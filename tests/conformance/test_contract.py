@@ -125,7 +125,8 @@ def test_an_error_of_an_answer_is_raised_with_its_attempts(case: Case) -> None:
     [
         ("fails-after-content", None, StreamInterruptedError),
         ("is-cut-after-content", ErrorKind.TRUNCATED, StreamTruncatedError),
-    ],    ids=["interrupted", "truncated"],
+    ],
+    ids=["interrupted", "truncated"],
 )
 def test_an_error_after_content_interrupts_with_the_partial(
     case: Case, behaviour: str, kind: ErrorKind | None, expected: type

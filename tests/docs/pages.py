@@ -50,7 +50,9 @@ def headings(page: Path, level: int) -> list[str]:
 
 def section(page: Path, heading: str) -> str:
     """What stands below a heading of the second level."""
-    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", page.read_text(encoding="utf-8"), re.M | re.S)
+    found = re.search(
+        rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     assert found is not None, f"{page.name} has no section '{heading}'"
     return found[1]
 

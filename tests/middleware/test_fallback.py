@@ -273,7 +273,9 @@ def test_the_grant_of_a_target_does_not_cut_its_stream() -> None:
     steps = [Chunk("a"), *[lambda: asyncio.sleep(10), Chunk("b")] * 8, End()]
 
     async def main() -> None:
-        async with Stack(Timeout(total=100), Fallback(ScriptedExecutor(steps), ScriptedExecutor("never"))).build() as ex:
+        async with Stack(
+            Timeout(total=100), Fallback(ScriptedExecutor(steps), ScriptedExecutor("never"))
+        ).build() as ex:
             assert (await (await ex.exec_chat_stream_events("m", REQUEST)).collect()).text == "a" + "b" * 8
 
     run_virtual(main())

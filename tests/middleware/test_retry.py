@@ -125,13 +125,17 @@ def test_a_hint_above_what_remains_of_the_call_gives_the_target_up_now() -> None
 
 def test_a_backoff_that_would_outlast_the_callers_timeout_is_not_begun() -> None:
     options = ChatOptions(call=CallContext(timeout=3))
-    run = Run(Retry(attempts=9, initial=2, jitter="none"), script=[failing("server_error")], repeat=True, options=options)
+    run = Run(
+        Retry(attempts=9, initial=2, jitter="none"), script=[failing("server_error")], repeat=True, options=options
+    )
     assert run.error.kind is ErrorKind.SERVER_ERROR
     assert run.seconds == 2
 
 
 def test_the_window_bounds_the_time_until_the_last_attempt_begins() -> None:
-    run = Run(Retry(attempts=99, initial=1, max=1, jitter="none", window=4.5), script=[failing("server_error")], repeat=True)
+    run = Run(
+        Retry(attempts=99, initial=1, max=1, jitter="none", window=4.5), script=[failing("server_error")], repeat=True
+    )
     assert run.asked == 5
     assert run.seconds == 4
 

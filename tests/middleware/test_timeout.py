@@ -201,7 +201,9 @@ def test_a_cut_after_the_consumer_slept_is_not_held_against_the_provider() -> No
 def test_a_limit_leaves_no_timer_behind() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        async with Stack(Timeout(total=50, attempt=40, first_content=30, idle=20), ScriptedExecutor("a", "b")).build() as ex:
+        async with Stack(
+            Timeout(total=50, attempt=40, first_content=30, idle=20), ScriptedExecutor("a", "b")
+        ).build() as ex:
             await ex.exec_chat_response("m", REQUEST)
             await (await ex.exec_chat_stream_events("m", REQUEST)).collect()
         assert not [timer for timer in loop._scheduled if not timer.cancelled()]

@@ -41,7 +41,10 @@ def chat(
         bool, typer.Option("--json", help="Print one JSON object: the answer, or the error, and the attempts.")
     ] = False,
     stream: Annotated[
-        bool, typer.Option("--stream/--no-stream", help="Show the answer as it comes, or whole at its end.")
+        bool,
+        typer.Option(
+            "--stream/--no-stream", help="Show the answer as it comes (the default), or whole.", show_default=False
+        ),
     ] = True,
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Print the attempts afterwards, on standard error.")

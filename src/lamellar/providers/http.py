@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from ..call import Outcome
 from ..chat.events import Progress, StreamEvent
 from ..errors import ErrorKind, ExecutorError, LamellarError, RejectedError
+from ..scope import note_response
 from ..source import EventSource, Finish
 from ..stream import LlmEventStream
+from .classify import request_id
 from .wire import Dialect, Endpoint, Exchange, StreamParser
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ class HttpExecutor:
         except (ExecutorError, RejectedError) as error:
             self.sign(error, exchange)
             raise
+        note_response(response.status, request_id(response.headers))
         if response.status >= 300:
             body = await self._read_whole(response, exchange, _ERROR_LIMIT, cut=True)
             raise self.dialect.parse_error(exchange, response.status, response.headers, body)

@@ -143,7 +143,7 @@ class Dialect(Protocol):
         ...
 
     def parse_response(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
-        """A whole answer, from a response with a status below 400.
+        """A whole answer, from a response with a status below 300.
 
         Raises:
             ExecutorError: The body is an error in-band, or is not what the dialect sends (``malformed``).
@@ -151,7 +151,7 @@ class Dialect(Protocol):
         ...
 
     def parse_error(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
-        """The classified error, from a response with a status of 400 or above, or an in-band error's payload."""
+        """The classified error, from a response with a status of 300 or above, or an in-band error's payload."""
         ...
 
     def open_stream(self, exchange: Exchange, headers: Mapping[str, str]) -> StreamParser:

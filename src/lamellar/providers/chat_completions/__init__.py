@@ -33,7 +33,7 @@ class ChatCompletions:
         return build_request(endpoint, model, chat_req, options, stream=stream)
 
     def parse_response(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
-        """A whole answer, from a response with a status below 400.
+        """A whole answer, from a response with a status below 300.
 
         Raises:
             ExecutorError: The body is an error in-band, or is not what the dialect sends.
@@ -41,7 +41,7 @@ class ChatCompletions:
         return parse_response(exchange, status, headers, body)
 
     def parse_error(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
-        """The classified error, from a response with a status of 400 or above, or an in-band error's payload."""
+        """The classified error, from a response with a status of 300 or above, or an in-band error's payload."""
         return parse_error(exchange, status, headers, body)
 
     def open_stream(self, exchange: Exchange, headers: Mapping[str, str]) -> StreamParser:

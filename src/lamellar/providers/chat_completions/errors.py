@@ -30,7 +30,7 @@ class _Said(NamedTuple):
 
 
 def parse_error(exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
-    """The classified error of a response with a status of 400 or above, or of an in-band error's payload."""
+    """The classified error of a response with a status of 300 or above, or of an in-band error's payload."""
     parsed: object = None
     try:
         parsed = from_json(body.lstrip(b"\xef\xbb\xbf"))

@@ -37,7 +37,7 @@ ANSWER_BLOCKED = "the answer was blocked by the provider's content filter"
 
 
 def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
-    """A whole answer, from a response with a status below 400.
+    """A whole answer, from a response with a status below 300.
 
     A refusal is kept as a `Custom` part and its finish reason as the provider says it: the model answered.
 

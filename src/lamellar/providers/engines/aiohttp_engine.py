@@ -175,6 +175,8 @@ class _Response(EngineResponse):
         try:
             data = await self._content.readany()
         except Exception as error:
+            if received := self._received():
+                return received
             failure = error
         except BaseException:
             self.abort()
@@ -198,6 +200,11 @@ class _Response(EngineResponse):
             )
         finally:
             del failure  # its traceback holds this frame
+
+    def _received(self) -> bytes:
+        """What had arrived before the failure: it comes first, then the failure. aiohttp would drop it."""
+        content = self._content
+        return content._read_nowait(-1) if content._buffer and not self._over else b""
 
     def abort(self) -> None:
         if self._over:

@@ -27,7 +27,7 @@ class ProviderSimulator:
     """A provider on loopback: a real HTTP/1.1 server that plays a script of answers and faults.
 
     It runs in a thread with an event loop of its own, so it serves synchronous and asynchronous code alike, whatever
-    the client's clock or loop does::
+    the client's clock or loop does:
 
         with ProviderSimulator([rate_limited(retry_after=2), Answer("Paris.")]) as simulator:
             client = OpenAI(base_url=simulator.base_url, api_key="any")
