@@ -35,8 +35,6 @@ def test_contiguous_pieces_of_one_channel_are_one_part() -> None:
     found = gathered(
         ReasoningChunk("let me "),
         ReasoningChunk("think"),
-        ThoughtSignatureChunk("si"),
-        ThoughtSignatureChunk("g"),
         Chunk("so "),
         Chunk("it is"),
         ReasoningChunk("hm"),
@@ -44,11 +42,15 @@ def test_contiguous_pieces_of_one_channel_are_one_part() -> None:
     )
     assert found.parts() == (
         ReasoningContent(text="let me think"),
-        ThoughtSignature(signature="sig"),
         Text("so it is"),
         ReasoningContent(text="hm"),
         Text("!"),
     )
+
+
+def test_a_signature_is_whole() -> None:
+    found = gathered(ThoughtSignatureChunk("a"), ThoughtSignatureChunk("b"), Chunk("text"))
+    assert found.parts() == (ThoughtSignature(signature="a"), ThoughtSignature(signature="b"), Text("text"))
 
 
 def test_events_without_content_change_nothing() -> None:

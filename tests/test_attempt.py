@@ -24,9 +24,10 @@ from lamellar import (
     Text,
     Usage,
 )
-from lamellar.attempt import Attempt, AttemptLimits
+from lamellar.attempt import Attempt
 from lamellar.middleware import Fallback, Retry
 from lamellar.testing import Scripted, ScriptedExecutor, answer, run_virtual
+from lamellar.watch import AttemptLimits
 
 REQUEST = ChatRequest.from_user("hi")
 
@@ -71,7 +72,7 @@ async def test_a_refusal_of_a_leaf_stays_a_refusal() -> None:
         with pytest.raises(RejectedError) as caught:
             await executor.exec_chat_response("m", REQUEST)
     assert caught.value is refusal
-    assert caught.value.attempts[0].kind is ErrorKind.BUDGET
+    assert (caught.value.attempts[0].kind, caught.value.attempts[0].outcome) == (ErrorKind.BUDGET, Outcome.REFUSED)
 
 
 async def test_an_executor_of_ones_own_may_return_any_asynchronous_iterable() -> None:

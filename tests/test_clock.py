@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
@@ -356,6 +357,44 @@ async def test_an_interruption_that_was_kept_by_what_was_awaited_leaves_no_trace
     await task
     assert task.cancelling() == 0
     assert not interruption.fired
+
+
+async def test_an_interruption_may_come_from_another_thread() -> None:
+    interruption = Interruption()
+    task = asyncio.create_task(interrupted(interruption, for_ever))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(interruption.fire)
+    assert await task == "absorbed, 0"
+
+
+async def test_an_interruption_from_another_thread_that_comes_too_late_does_nothing() -> None:
+    interruption = Interruption()
+    result = asyncio.get_running_loop().create_future()
+
+    async def go_on() -> str:
+        found = await interrupted(interruption, lambda: result)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return found
+
+    task = asyncio.create_task(go_on())
+    await asyncio.sleep(0)
+    result.set_result(None)
+    thread = threading.Thread(target=interruption.fire)
+    thread.start()
+    thread.join()  # it has fired, and the loop has not seen it yet
+    assert await task == "finished, 0"
+
+
+async def test_a_task_does_not_interrupt_itself() -> None:
+    """It does not wait while it runs: the cancellation would strike at some later await."""
+    interruption = Interruption()
+
+    async def fire() -> None:
+        interruption.fire()
+
+    assert await interrupted(interruption, fire) == "finished, 0"
+    await asyncio.sleep(0)
 
 
 # -- watchdogs -------------------------------------------------------------------------------------------------------

@@ -84,6 +84,34 @@ async def test_a_stack_as_the_leaf_of_another_shows_all_the_tries() -> None:
             assert [each.kind for each in caught.value.attempts] == [ErrorKind.OVERLOADED, ErrorKind.INVALID_REQUEST]
 
 
+def test_a_stack_inside_another_keeps_to_what_is_left_of_the_call() -> None:
+    fails = [ExecutorError("server_error", "no") for _ in range(9)]
+
+    async def main() -> None:
+        inner = Stack(Retry(attempts=9, initial=4, max=4, jitter="none"), ScriptedExecutor(*fails)).build()
+        async with Stack(Timeout(total=10), inner).build() as outer:
+            began = asyncio.get_running_loop().time()
+            with pytest.raises(ExecutorError) as caught:
+                await outer.exec_chat_response("m", REQUEST)
+            assert asyncio.get_running_loop().time() - began == pytest.approx(8), "a third wait would outlast the call"
+            assert caught.value.kind is ErrorKind.SERVER_ERROR
+            assert len(caught.value.attempts) == 3
+
+    run_virtual(main())
+
+
+def test_the_tries_of_a_stack_inside_are_kept_when_the_call_is_cut() -> None:
+    async def main() -> None:
+        leaf = ScriptedExecutor(ExecutorError("server_error", "no"), Scripted((), (Hang(),)))
+        inner = Stack(Retry(initial=1, jitter="none"), leaf).build()
+        async with Stack(Timeout(total=10), inner).build() as outer:
+            with pytest.raises(RejectedError) as caught:
+                await outer.exec_chat_response("m", REQUEST)
+            assert [each.outcome for each in caught.value.attempts] == [Outcome.FAILED, Outcome.CANCELLED]
+
+    run_virtual(main())
+
+
 async def test_what_was_handed_is_not_closed() -> None:
     async with Stack(ScriptedExecutor("still here")).build() as inner:
         async with Stack(inner).build():

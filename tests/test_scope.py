@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from lamellar.call import AttemptRecord, CallContext, Outcome
+from lamellar.call import CallContext, Outcome
 from lamellar.chat.usage import Usage
 from lamellar.errors import ExecutorError, RejectedError, StreamInterruptedError
 from lamellar.scope import CallScope, Stopwatch, current_scope, use_scope
@@ -88,8 +88,14 @@ def test_what_remains_is_the_sooner_of_deadline_and_allowance(
 def test_a_later_deadline_does_not_widen_a_sooner_one(scope: CallScope) -> None:
     outer = scope.with_deadline(5, 0.1)
     inner = outer.with_deadline(50, 0.5)
-    assert (inner.remaining(), inner.total, inner.reserve) == (5, 5, 0.1)
+    assert (inner.remaining(), inner.total) == (5, 5)
     assert outer.with_deadline(2, 0.5).remaining() == 2
+
+
+def test_the_nearest_plates_reserve_holds_whoevers_deadline_is_sooner(scope: CallScope) -> None:
+    outer = scope.with_deadline(5, 0.1)
+    assert outer.with_deadline(50, 0.5).reserve == 0.5
+    assert outer.reserve == 0.1
 
 
 def test_a_larger_allowance_does_not_widen_a_smaller_one(scope: CallScope) -> None:
@@ -168,14 +174,22 @@ def test_an_error_of_no_kind_is_no_blame(scope: CallScope) -> None:
     assert live.record().kind is None
 
 
-def test_the_tries_of_a_stack_inside_stand_for_its_own_and_are_renumbered(scope: CallScope) -> None:
+def test_the_tries_of_a_stack_inside_stand_for_its_own_and_are_renumbered(scope: CallScope, clock: ManualClock) -> None:
     scope.begin_attempt("a", "p", "m")
-    scope.begin_attempt("inner", "p", "m").nested = (
-        AttemptRecord(1, "x", "p", "m", Outcome.FAILED),
-        AttemptRecord(2, "y", "p", "m", Outcome.COMPLETED),
-    )
+    with use_scope(scope.for_attempt(scope.begin_attempt("inner", "p", "m"))):
+        inside = CallScope.open(clock, random.Random(0))
+    inside.begin_attempt("x", "p", "m")
+    inside.begin_attempt("y", "p", "m")
     scope.begin_attempt("z", "p", "m")
     assert [(each.number, each.target) for each in scope.attempts] == [(1, "a"), (2, "x"), (3, "y"), (4, "z")]
+    assert [(each.number, each.target) for each in inside.attempts] == [(1, "x"), (2, "y")]
+
+
+def test_a_stack_inside_is_bounded_by_what_is_left_of_the_call(scope: CallScope, clock: ManualClock) -> None:
+    outer = scope.with_deadline(10, 0.25)
+    with use_scope(outer.for_attempt(outer.begin_attempt("inner", "p", "m"))):
+        inside = CallScope.open(clock, random.Random(0))
+    assert (inside.remaining(), inside.reserve) == (10, 0.25)
 
 
 # -- finding it ------------------------------------------------------------------------------------------------------

@@ -185,21 +185,9 @@ class FallbackExecutor(CompositeExecutor):
         if scope is None or grant is None:
             result = await operation(target, model, chat_req, options)
         else:
-            limit = scope.clock.timeout_at(scope.clock.now() + grant)
-            try:
-                async with limit:
-                    with use_scope(scope.with_allowance(grant)):
-                        result = await operation(target, model, chat_req, options)
-            except TimeoutError:
-                if not limit.expired:
-                    raise
-                raise ExecutorError(
-                    ErrorKind.TIMEOUT,
-                    f"no answer within {grant:.3g} s, which leaves a reserve of the call's time for later targets",
-                    provider=target.inner.name,
-                    model=target.model or model,
-                    code="reserve",
-                ) from None
+            # The attempt, the retries and the queues below keep to it, so that it ends as their own timeout.
+            with use_scope(scope.with_allowance(grant)):
+                result = await operation(target, model, chat_req, options)
         await self._judge(result, target, model)
         return result
 

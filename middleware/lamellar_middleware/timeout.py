@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from lamellar.attempt import AttemptLimits
 from lamellar.deadline import exec_within
 from lamellar.durations import Duration, seconds
 from lamellar.errors import ConfigError
 from lamellar.executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
 from lamellar.scope import current_scope
 from lamellar.spec import LayerSpec
+from lamellar.watch import AttemptLimits
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext

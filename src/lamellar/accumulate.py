@@ -54,7 +54,7 @@ class Accumulator:
         kind = event.__class__
         if kind is Chunk or kind is ReasoningChunk or kind is ThoughtSignatureChunk:
             piece = event.content  # type: ignore[union-attr]
-            if kind is self._last:
+            if kind is self._last and kind is not ThoughtSignatureChunk:  # a signature is whole
                 self._runs[-1][1].append(piece)  # type: ignore[index, arg-type]
             else:
                 self._runs.append((kind, [piece]))  # type: ignore[list-item]

@@ -6,54 +6,33 @@ raises into the one error tree. What comes out of it obeys the stream contract, 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from .accumulate import Accumulator
-from .call import Outcome
 from .chat.events import Chunk, End, Progress, ReasoningChunk, Start, StreamEvent, ToolCallChunk
-from .clock import Watchdog
 from .errors import (
     ErrorKind,
-    ExecutorError,
     LamellarError,
-    RejectedError,
     StreamClosedError,
     StreamInterruptedError,
     StreamTruncatedError,
 )
 from .executor import ExecutorWrapper, Operation, ResultT, respond
-from .scope import CallScope, current_scope, use_scope
-from .source import Finish, InnerSource
+from .scope import current_scope, use_scope
+from .source import InnerSource
 from .stream import LlmEventStream
+from .watch import AttemptLimits, AttemptWatch
 
 if TYPE_CHECKING:
     from .chat.options import ChatOptions
     from .chat.request import ChatRequest
-    from .chat.response import ChatResponse
     from .executor import LlmExecutor
 
-__all__ = ["Attempt", "AttemptLimits"]
+__all__ = ["Attempt", "AttemptSource"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class AttemptLimits(NamedTuple):
-    """The limits of one attempt, in seconds of waiting for the provider; None is no limit.
-
-    Args:
-        connect: Until the connection stands. The leaf's transport enforces it.
-        attempt: The whole attempt.
-        first_content: Until the first content event of a stream.
-        idle: Between two events of a stream that are content or progress.
-    """
-
-    connect: float | None = 10.0
-    attempt: float | None = None
-    first_content: float | None = None
-    idle: float | None = None
 
 
 class Attempt(ExecutorWrapper):
@@ -76,7 +55,9 @@ class Attempt(ExecutorWrapper):
         scope = current_scope()
         if scope is None:  # a leaf that is used outside of a built stack
             return await operation(self.inner, model, chat_req, options)
-        watch = _Watch(self, scope, model, streaming=operation is not respond)
+        watch = AttemptWatch(
+            self.limits, self.target, self.inner.name, model, scope, streaming=operation is not respond
+        )
         try:
             with use_scope(scope.for_attempt(watch.live)):
                 result = await watch.wait(
@@ -103,150 +84,12 @@ async def _accept(
     return LlmEventStream.of(await executor.exec_chat_stream_events(model, chat_req, options))
 
 
-class _Watch:
-    """One attempt's limits and record."""
-
-    __slots__ = (
-        "_left",
-        "committed",
-        "idle_for",
-        "limits",
-        "live",
-        "paused_long",
-        "scope",
-        "spent",
-        "streaming",
-        "watchdog",
-    )
-
-    def __init__(self, attempt: Attempt, scope: CallScope, model: str, *, streaming: bool) -> None:
-        self.limits = attempt.limits
-        self.scope = scope
-        self.streaming = streaming
-        self.watchdog = Watchdog(scope.clock)
-        self.live = scope.begin_attempt(attempt.target, attempt.inner.name, model)
-        self.committed = False
-        self.spent = 0.0
-        self.idle_for = 0.0
-        self.paused_long = False
-        self._left: float | None = None
-
-    async def wait(self, operation: Callable[P, Awaitable[T]], *call: P.args, **named: P.kwargs) -> T:
-        """One wait for the provider, under whatever limit is nearest."""
-        clock, watchdog = self.scope.clock, self.watchdog
-        began = clock.now()
-        if self._left is not None and self.limits.idle is not None and began - self._left > self.limits.idle:
-            self.paused_long = True
-        allowed, limit = self._nearest()
-        watchdog.arm(None if allowed is None else began + allowed)
-        stopwatch = self.scope.stopwatch
-        stopwatch.start()
-        try:
-            return await operation(*call, **named)
-        except asyncio.CancelledError:
-            if watchdog.expired():
-                raise self._timeout(limit) from None
-            raise
-        finally:
-            stopwatch.stop()
-            watchdog.disarm()
-            self._left = now = clock.now()
-            self.spent += now - began
-            self.idle_for += now - began
-
-    def _nearest(self) -> tuple[float | None, str]:
-        """Seconds this wait may last, and the name of the limit that says so."""
-        limits = self.limits
-        allowed, name = None, ""
-        if limits.attempt is not None:
-            allowed, name = limits.attempt - self.spent, "attempt"
-        if self.streaming:
-            bound = limits.idle if self.committed else limits.first_content
-            if bound is not None and (allowed is None or bound - self.idle_for < allowed):
-                allowed, name = bound - self.idle_for, "idle" if self.committed else "first_content"
-        if self.committed:
-            left = self.scope.until_deadline()
-            if left is not None and (allowed is None or left < allowed):
-                allowed, name = left, "deadline"
-        return allowed, name
-
-    def _timeout(self, limit: str) -> LamellarError:
-        if limit == "deadline":
-            return RejectedError(ErrorKind.DEADLINE, "the call's deadline passed while its answer was arriving")
-        seconds: float = getattr(self.limits, limit)
-        what = {
-            "attempt": "the attempt was not over",
-            "first_content": "no content came",
-            "idle": "nothing more came",
-        }[limit]
-        return ExecutorError(
-            ErrorKind.TIMEOUT,
-            f"{what} within {seconds:g} s (limit `{limit}`)",
-            provider=self.live.provider,
-            model=self.live.model,
-            code=limit,
-        )
-
-    def classify(self, error: Exception) -> LamellarError:
-        """Any exception of a leaf as one of our tree."""
-        if isinstance(error, LamellarError):
-            if isinstance(error, ExecutorError):
-                error.provider = error.provider or self.live.provider
-                error.model = error.model or self.live.model
-                if self.paused_long and error.kind in (ErrorKind.CONNECTION, ErrorKind.TRUNCATED):
-                    error.counts_against_health = False  # the consumer let it go stale, not the provider
-            return error
-        from .secrets import scrub
-
-        told = ExecutorError(
-            ErrorKind.SERVER_ERROR,
-            scrub(f"{type(error).__name__}: {error}")[:1000],
-            provider=self.live.provider,
-            model=self.live.model,
-            code="unexpected_exception",
-            retryable=False,
-        )
-        told.__cause__ = error
-        return told
-
-    def fail(self, error: BaseException) -> BaseException:
-        """The attempt is over before anything was delivered; the error to raise."""
-        told = self.classify(error) if isinstance(error, Exception) else error
-        if isinstance(told, StreamTruncatedError) and told.partial:
-            told = StreamTruncatedError(told.cause)  # nothing of it was delivered
-        if isinstance(told, StreamClosedError):
-            self.ended(Finish(Outcome.ABANDONED))
-        elif isinstance(told, LamellarError):
-            self.ended(Finish(Outcome.FAILED, told))
-        else:
-            self.ended(Finish(Outcome.CANCELLED))
-        return told
-
-    def complete(self, response: ChatResponse) -> None:
-        """A whole answer came."""
-        self.live.usage = response.usage
-        self.live.nested = response.attempts
-        self.ended(Finish(Outcome.COMPLETED))
-
-    def ended(self, finish: Finish) -> None:
-        """Close the record; the stream's finish callback too."""
-        self.watchdog.close()
-        live = self.live
-        live.outcome = finish.outcome
-        live.latency = self.spent
-        if finish.end is not None:
-            live.usage = finish.end.usage
-        if finish.error is not None:
-            live.blame(finish.error)
-            live.nested = getattr(finish.error, "attempts", ())
-
-
 class AttemptSource(InnerSource):
     """A leaf's stream under the attempt's limits, in the order of the contract, with its interruptions told."""
 
     __slots__ = ("_gathered", "_held", "_over", "_start", "_watch")
 
-    def __init__(self, inner: LlmEventStream, watch: _Watch) -> None:
+    def __init__(self, inner: LlmEventStream, watch: AttemptWatch) -> None:
         super().__init__(inner)
         self._watch = watch
         self._gathered = Accumulator()

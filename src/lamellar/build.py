@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from .attempt import Attempt, AttemptLimits
+from .attempt import Attempt
+from .watch import AttemptLimits
 
 if TYPE_CHECKING:
     import random

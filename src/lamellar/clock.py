@@ -104,8 +104,18 @@ class Interruption:
         self._task = None
 
     def fire(self) -> None:
-        """Wake the task, if it waits."""
-        if self._task is not None and not self.fired:
+        """Wake the task, if it waits; from any loop or thread."""
+        if self._task is None:
+            return
+        loop = self._task.get_loop()
+        if loop is _running_loop():
+            self._wake()
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        # What runs does not wait: cancelling the current task would strike at some later await of its own.
+        if self._task is not None and not self.fired and self._task is not asyncio.current_task():
             self.fired = True
             self._task.cancel()
 
@@ -115,6 +125,13 @@ class Interruption:
             return False
         self.fired = False
         return self._task.uncancel() <= self._baseline
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Watchdog:

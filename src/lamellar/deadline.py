@@ -35,7 +35,8 @@ async def exec_within(
     """
     narrowed = scope.with_deadline(total, reserve)
     if narrowed.deadline == scope.deadline:  # a sooner bound stands outside and is being watched there
-        return await operation(executor, model, chat_req, options)
+        with use_scope(narrowed):
+            return await operation(executor, model, chat_req, options)
     limit = scope.clock.timeout_at(scope.clock.now() + total)
     try:
         async with limit:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .errors import ErrorKind, LamellarError, RejectedError
 
-__all__ = ["decisive"]
+__all__ = ["decisive", "latest"]
 
 _PERMANENT = frozenset(
     {
@@ -28,6 +28,15 @@ _TRANSIENT = frozenset(
         ErrorKind.MALFORMED,
     }
 )
+
+
+def latest(errors: Sequence[LamellarError]) -> LamellarError:
+    """The error that decides among the tries of one target: the last one that is no refusal.
+
+    Args:
+        errors: One error a try, in the order they came; at least one.
+    """
+    return next((error for error in reversed(errors) if not isinstance(error, RejectedError)), errors[-1])
 
 
 def decisive(errors: Sequence[LamellarError]) -> LamellarError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MASK", "masked", "scrub", "show"]
+__all__ = ["MASK", "is_secret_name", "masked", "scrub", "show"]
 
 MASK = "**********"
 
@@ -47,8 +47,13 @@ def masked(value: object) -> object:
     return value
 
 
+def is_secret_name(name: object) -> bool:
+    """Whether a header or option of this name holds a credential."""
+    return isinstance(name, str) and re.search(_HUSHED, name, re.IGNORECASE) is not None
+
+
 def _is_secret(name: object, value: object) -> bool:
-    return isinstance(name, str) and isinstance(value, str) and re.search(_HUSHED, name, re.IGNORECASE) is not None
+    return isinstance(value, str) and is_secret_name(name)
 
 
 def show(value: object) -> str:

@@ -139,10 +139,11 @@ class StackExecutor(ExecutorWrapper):
 class _OpenStream:
     """A stream under way, held weakly: the root can end it, and does not keep it alive."""
 
-    __slots__ = ("_owner", "_stream")
+    __slots__ = ("_loop", "_owner", "_stream")
 
     def __init__(self, stream: LlmEventStream, owner: StackExecutor) -> None:
         self._owner = owner
+        self._loop = asyncio.get_running_loop()
         self._stream = weakref.ref(stream, self._collected)
 
     def _collected(self, _: object) -> None:
@@ -161,6 +162,13 @@ class _OpenStream:
         self._owner._notice_idle()
 
     def cut(self) -> None:
+        if self._loop is not asyncio.get_running_loop():
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._cut)
+        else:
+            self._cut()
+
+    def _cut(self) -> None:
         stream = self._stream()
         if stream is not None:
             farewell = StreamClosedError("the executor was closed while this stream was open")

@@ -32,11 +32,11 @@ class LiveAttempt:
         "backoff",
         "code",
         "first_content",
+        "inner",
         "kind",
         "latency",
         "message",
         "model",
-        "nested",
         "number",
         "outcome",
         "provider",
@@ -67,21 +67,27 @@ class LiveAttempt:
         self.usage: Usage | None = None
         self.retry_after: float | None = None
         self.request_id: str | None = None
-        self.nested: tuple[AttemptRecord, ...] = ()
-        """When the leaf was itself a stack: its own tries, which stand for this one."""
+        self.inner: list[CallScope] = []
+        """The scopes of stacks that ran inside the leaf: their tries stand for this one."""
 
     def blame(self, error: BaseException) -> None:
         """Note what went wrong."""
         if isinstance(error, RejectedError):
             self.kind, self.message, self.retry_after = error.kind, error.message, error.retry_after
         elif isinstance(error, ExecutorError):
-            self.kind, self.status, self.code = error.kind, error.status, error.code
-            self.message, self.retry_after, self.request_id = error.message, error.retry_after, error.request_id
+            self.kind, self.code, self.message = error.kind, error.code, error.message
+            self.status = error.status or self.status
+            self.retry_after = error.retry_after
+            self.request_id = error.request_id or self.request_id
             self.usage = getattr(error, "usage", None) or self.usage
 
     def record(self) -> AttemptRecord:
         """The try as it stands."""
         return AttemptRecord(*[getattr(self, name) for name in _RECORD_FIELDS])
+
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """The tries of the stacks that ran inside the leaf, or this one alone."""
+        return tuple([each for scope in self.inner for each in scope.attempts]) or (self.record(),)
 
 
 _RECORD_FIELDS = tuple(AttemptRecord.__dataclass_fields__)
@@ -158,8 +164,18 @@ class CallScope:
     def open(
         cls, clock: Clock, rng: random.Random, context: CallContext | None = None, *, streaming: bool = False
     ) -> CallScope:
-        """A new scope for a new call."""
-        return cls(_Shared(clock, rng, context, streaming))
+        """A new scope for a new call.
+
+        Inside the leaf of another stack it is a part of that one's call: bounded by what is left of it, and its tries
+        are shown there.
+        """
+        scope = cls(_Shared(clock, rng, context, streaming))
+        outer = _scope.get()
+        if outer is not None and outer.live is not None:
+            outer.live.inner.append(scope)
+            scope.deadline = scope.total = outer.remaining()
+            scope.reserve = outer.reserve
+        return scope
 
     @property
     def context(self) -> CallContext | None:
@@ -180,9 +196,9 @@ class CallScope:
     def attempts(self) -> tuple[AttemptRecord, ...]:
         """The record so far, in order."""
         log = self._shared.log
-        if not any(live.nested for live in log):
+        if not any(live.inner for live in log):
             return tuple([live.record() for live in log])
-        tries = [each for live in log for each in (live.nested or (live.record(),))]
+        tries = [each for live in log for each in live.records()]
         return tuple([replace(each, number=number) for number, each in enumerate(tries, 1)])
 
     def remaining(self) -> float | None:
@@ -192,6 +208,10 @@ class CallScope:
             bound = self.allowance
         return None if bound is None else bound - self._shared.stopwatch.elapsed()
 
+    def granted(self) -> float | None:
+        """Seconds left of what a composite grants this target, or None when it is granted all there is."""
+        return None if self.allowance is None else self.allowance - self._shared.stopwatch.elapsed()
+
     def until_deadline(self) -> float | None:
         """Seconds left of the whole call, or None when nothing bounds it."""
         return None if self.deadline is None else self.deadline - self._shared.stopwatch.elapsed()
@@ -200,8 +220,9 @@ class CallScope:
         """A view whose call ends `total` seconds from now, if that is sooner than it would."""
         view = self._view()
         deadline = self._shared.stopwatch.elapsed() + total
+        view.reserve = reserve
         if view.deadline is None or deadline < view.deadline:
-            view.deadline, view.total, view.reserve = deadline, total, reserve
+            view.deadline, view.total = deadline, total
         return view
 
     def with_allowance(self, allowance: float) -> CallScope:

@@ -17,16 +17,14 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from .accumulate import Accumulator
 from .call import Outcome
-from .chat.content import reasoning_of
-from .chat.events import Chunk, End, Progress, Restart, Start, StreamEvent
+from .chat.events import Chunk, End, Progress, StreamEvent
 from .chat.response import ChatResponse
 from .clock import Interruption
+from .collect import Whole
 from .errors import LamellarError, StreamClosedError
 from .source import EventSource, Finish, FinishCallback, IteratorSource, commits
 
@@ -170,8 +168,7 @@ class LlmEventStream:
         core = self._core
         if core.finish is not None:
             if self._farewell is not None:
-                error, self._farewell = self._farewell, None
-                raise error
+                raise self._farewell_error()
             raise StopAsyncIteration
         if core.reading:
             raise RuntimeError("this stream is being read by another task; one task reads at a time")
@@ -218,6 +215,7 @@ class LlmEventStream:
 
     def _farewell_error(self) -> LamellarError:
         error, self._farewell = self._farewell or StreamClosedError(), None
+        error.attempts = self.attempts
         return error
 
     # -- ending -------------------------------------------------------------------------------------------------
@@ -309,7 +307,7 @@ class LlmEventStream:
 
     async def collect(self) -> ChatResponse:
         """Read to the end and return the whole answer; the stream is closed then, however it ends."""
-        whole = _Whole()
+        whole = Whole()
         async with self:
             async for event in self:
                 whole.add(event)
@@ -317,7 +315,7 @@ class LlmEventStream:
 
     def preview(self) -> ChatResponse:
         """The answer as far as it is held for the reader: after `ready`, what came until the commit point."""
-        whole = _Whole()
+        whole = Whole()
         for event in self.peek():
             whole.add(event)
         return whole.response(self.attempts)
@@ -325,41 +323,6 @@ class LlmEventStream:
     def text(self) -> TextIterator:
         """The pieces of the text alone, as they come."""
         return TextIterator(self)
-
-
-class _Whole:
-    """A `ChatResponse` out of events."""
-
-    def __init__(self) -> None:
-        self._gathered = Accumulator()
-        self._start = Start(model="", provider="")
-        self._end = End()
-
-    def add(self, event: StreamEvent) -> None:
-        if isinstance(event, Start):
-            self._start = event
-        elif isinstance(event, End):
-            self._end = event
-        else:
-            if isinstance(event, Restart):
-                self._start = replace(self._start, model=event.model, target=event.target)
-            self._gathered.add(event)
-
-    def response(self, attempts: tuple[AttemptRecord, ...]) -> ChatResponse:
-        start, end = self._start, self._end
-        content = end.content if end.content is not None else self._gathered.parts()
-        return ChatResponse(
-            content=content,
-            reasoning_content=reasoning_of(content),
-            model=start.model,
-            provider=start.provider,
-            provider_model=end.provider_model or start.provider_model,
-            stop_reason=end.stop_reason,
-            usage=end.usage,
-            response_id=end.response_id or start.response_id,
-            raw=end.raw,
-            attempts=attempts,
-        )
 
 
 class TextIterator:

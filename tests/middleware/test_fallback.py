@@ -267,6 +267,15 @@ def test_a_share_used_up_is_a_timeout_and_the_last_target_has_the_rest() -> None
     response = ask(Stack(Timeout(total=40), Fallback(Target(Retry(attempts=3), silent), other)))
     assert response.text == "fine"
     assert len(silent.calls) == 1
+    share = response.attempts[0]
+    assert (share.outcome, share.kind, share.code) == (Outcome.FAILED, ErrorKind.TIMEOUT, "reserve")
+
+
+def test_the_callers_timeout_leaves_the_reserve_that_the_stack_asks_for() -> None:
+    silent, other = ScriptedExecutor(Scripted((), (Hang(),))), ScriptedExecutor("fine")
+    stack = Stack(Timeout(total=300, reserve=0.1), Fallback(silent, other))
+    response = ask(stack, ChatOptions(call=CallContext(timeout=20)))
+    assert response.attempts[0].latency == pytest.approx(18)
 
 
 def test_the_grant_of_a_target_does_not_cut_its_stream() -> None:

@@ -82,6 +82,11 @@ def test_attempts_bound_the_calls_and_the_last_error_is_raised() -> None:
     assert [attempt.code for attempt in run.error.attempts] == ["0", "1", "2"]
 
 
+def test_a_permanent_error_is_not_masked_by_an_earlier_one_of_the_same_target() -> None:
+    run = Run(Retry(), script=[failing("server_error"), failing("context_overflow"), "never"])
+    assert run.error.kind is ErrorKind.CONTEXT_OVERFLOW
+
+
 def test_the_backoff_doubles_up_to_its_bound_and_is_recorded() -> None:
     run = Run(Retry(attempts=5, initial=1, max=3, jitter="none"), script=[failing("server_error")], repeat=True)
     assert [attempt.backoff for attempt in run.error.attempts] == pytest.approx([0, 1, 2, 3, 3])

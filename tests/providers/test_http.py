@@ -234,6 +234,7 @@ async def test_a_full_pool_is_a_refusal_and_nobodys_failure(engine: str) -> None
     assert caught.value.kind is ErrorKind.POOL_EXHAUSTED
     assert caught.value.failover
     assert not caught.value.counts_against_health
+    assert caught.value.attempts[0].outcome is Outcome.REFUSED
 
 
 def test_two_runs_over_one_executor_reach_the_provider(engine: str) -> None:
@@ -297,6 +298,8 @@ class TestDeclaration:
             ({"base_url": "ftp://x/y"}, "base_url"),
             ({"api_key": 3}, "api_key"),
             ({"api_key": {"enviroment": "X"}}, "api_key"),
+            ({"base_url": "https://user:hunter2@host/v1"}, "user name"),
+            ({"base_url": "https://host/v1?api-version=1"}, "query"),
             ({"engine": "curl"}, "engine"),
             ({"max_connections": 0}, "max_connections"),
             ({"bas_url": "http://x"}, "did you mean 'base_url'"),
@@ -314,6 +317,24 @@ class TestDeclaration:
     def test_a_missing_certificate_file_is_named(self) -> None:
         with pytest.raises(ConfigError, match="ca_bundle"):
             Stack(OpenAI(api_key=KEY, ca_bundle="nowhere.pem")).build()
+
+    def test_a_credential_in_a_header_is_a_secret(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        literal = Stack(OpenAI(base_url="http://x/v1", headers={"Authorization": "Basic aHVudGVyMg==", "x-team": "a"}))
+        assert "aHVudGVyMg" not in f"{literal!r} {literal.describe()}"
+        with pytest.raises(ConfigError, match="env"):
+            literal.dump()
+        named = Stack(OpenAI(base_url="http://x/v1", headers={"authorization": {"env": "GATEWAY"}, "x-team": "a"}))
+        assert Stack.loads(named.dump()) == named
+        monkeypatch.setenv("GATEWAY", "Basic zzz")
+        assert named.executor.own_headers() == {"authorization": "Basic zzz", "x-team": "a"}
+
+    def test_an_injected_client_that_retries_or_overrules_is_told_of(self, caplog: pytest.LogCaptureFixture) -> None:
+        import httpx
+
+        client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=3))
+        Stack(OpenAI(api_key=KEY, proxy="http://p:1", max_connections=3)).build(http_client=client)
+        assert "retries by itself" in caplog.text
+        assert "max_connections, proxy without effect" in caplog.text
 
     def test_the_key_is_nowhere_to_be_seen(self) -> None:
         declared = Stack(OpenAI(api_key=KEY, proxy="http://user:hunter2@127.0.0.1:1"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from lamellar.decisive import decisive
+from lamellar.decisive import latest
 from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedError, StreamInterruptedError
 from lamellar.executor import ExecutorWrapper, Operation, ResultT
 from lamellar.scope import CallScope, current_scope
@@ -64,7 +64,7 @@ class RetryExecutor(ExecutorWrapper):
                     backoff = backoff or self._backoff(scope)
                     wait = backoff.wait_before_next(number, scope.stopwatch.elapsed() - began, error)
                 if scope is None or wait is None or _outlasts(wait, scope) or not self._affords():
-                    told = decisive(errors)
+                    told = latest(errors)
                     if told is error:
                         raise
                     raise told from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..call import Outcome
 from ..chat.events import Progress, StreamEvent
 from ..errors import ErrorKind, ExecutorError, LamellarError, RejectedError
+from ..masking import scrub
 from ..scope import note_response
 from ..source import EventSource, Finish
 from ..stream import LlmEventStream
@@ -143,7 +144,7 @@ class HttpExecutor:
             await asyncio.gather(*mine, return_exceptions=True)
 
     def __repr__(self) -> str:
-        return f"HttpExecutor({self.name!r}, {self.endpoint.base_url!r}, dialect={self.dialect.name!r})"
+        return f"HttpExecutor({self.name!r}, {scrub(self.endpoint.base_url)!r}, dialect={self.dialect.name!r})"
 
 
 class HttpSource(EventSource):

@@ -39,4 +39,4 @@ class OpenAI(HttpProvider):
     def own_headers(self) -> dict[str, str]:
         """The organization and the project beside the user's headers."""
         said = {"openai-organization": self.organization, "openai-project": self.project}
-        return {**{name: value for name, value in said.items() if value is not None}, **self.headers}
+        return {**{name: value for name, value in said.items() if value is not None}, **super().own_headers()}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator
 
 from ..errors import ConfigError
-from ..secrets import AnySecret, Secret
+from ..masking import is_secret_name, scrub
+from ..secrets import AnySecret, Secret, as_secret
 from ..spec import ExecutorSpec
 from .catalog import CATALOG, CatalogEntry
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpProvider"]
 
+_NETWORK = frozenset({"proxy", "ca_bundle", "client_cert", "verify", "max_connections", "engine"})
+_logger = logging.getLogger("lamellar.providers")
+
 
 class HttpProvider(ExecutorSpec):
     """A provider that is reached by HTTP.
@@ -30,7 +35,8 @@ class HttpProvider(ExecutorSpec):
         base_url: The endpoint; by default the provider's own variable (such as `OPENAI_BASE_URL`), then its address.
         api_key: The key: `{env: NAME}`, `{file: path}` or text; by default the provider's own variable (such as
             `OPENAI_API_KEY`). An endpoint of one's own (`base_url`) may do without.
-        headers: Headers sent with every request.
+        headers: Headers sent with every request; a value may be `{env: NAME}` or `{file: path}`. A literal in a header
+            that holds a credential, such as `authorization`, is a secret like any other.
         proxy: URL of a proxy for every request; by default what the environment says (`HTTPS_PROXY`, `NO_PROXY` …).
         ca_bundle: A file of certificate authorities to trust instead of the usual ones.
         client_cert: A client certificate: a PEM file with its key, or the certificate's and the key's file.
@@ -45,7 +51,7 @@ class HttpProvider(ExecutorSpec):
 
     base_url: str | None = None
     api_key: AnySecret | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, str | Secret] = {}
     proxy: AnySecret | None = None
     ca_bundle: str | None = None
     client_cert: str | tuple[str, str] | None = None
@@ -57,6 +63,16 @@ class HttpProvider(ExecutorSpec):
     @classmethod
     def _is_a_url(cls, url: str | None) -> str | None:
         return None if url is None else _checked_url(url, "base_url")
+
+    @field_validator("headers", mode="before")
+    @classmethod
+    def _hide_credentials(cls, headers: object) -> object:
+        if not isinstance(headers, dict):
+            return headers
+        return {
+            name: as_secret(value) if isinstance(value, dict) or is_secret_name(name) else value
+            for name, value in headers.items()
+        }
 
     @property
     def entry(self) -> CatalogEntry:
@@ -84,7 +100,7 @@ class HttpProvider(ExecutorSpec):
 
     def own_headers(self) -> dict[str, str]:
         """Headers sent with every request."""
-        return dict(self.headers)
+        return {name: _resolve(value, f"{self.kind}.headers.{name}") for name, value in self.headers.items()}
 
     def _key(self) -> str | None:
         if self.api_key is not None:
@@ -115,9 +131,21 @@ class HttpProvider(ExecutorSpec):
         from .engines import HttpxEngine, make_engine
 
         if context.http_client is not None:
+            self._warn_of(context.http_client)
             return context.once("injected", lambda: HttpxEngine(cast("httpx.AsyncClient", context.http_client)))
         network = self.network()
         return context.once((self.engine, network), lambda: make_engine(network, self.engine))
+
+    def _warn_of(self, client: object) -> None:
+        """Tell what an injected client makes of no effect, and what it does twice."""
+        from .engines import retries_by_itself
+
+        ignored = sorted(self.model_fields_set & _NETWORK)
+        if ignored:
+            _logger.warning("%s: %s without effect: the injected client has its own", self.kind, ", ".join(ignored))
+        retries = retries_by_itself(client)
+        if retries is not None:
+            _logger.warning("the injected client retries by itself (%s), beneath the stack's own retries", retries)
 
     def network(self) -> NetworkOptions:
         """The way to the network."""
@@ -149,5 +177,9 @@ def _resolve(secret: Secret | str, field: str) -> str:
 def _checked_url(url: str, field: str) -> str:
     scheme, separator, rest = url.strip().partition("://")
     if scheme.lower() not in ("http", "https") or not separator or not rest.strip("/"):
-        raise ConfigError(f"{field}: expected a URL such as https://api.example.com/v1, got {url!r}")
+        raise ConfigError(f"{field}: expected a URL such as https://api.example.com/v1, got {scrub(url)!r}")
+    if "@" in rest.partition("/")[0]:
+        raise ConfigError(f"{field}: holds a user name or password; put them into headers: {{authorization: …}}")
+    if "?" in rest or "#" in rest:
+        raise ConfigError(f"{field}: holds a query or a fragment, and paths are appended to it; leave that out")
     return url.strip().rstrip("/")
