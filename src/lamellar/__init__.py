@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from .chat.tools import Tool, ToolChoice
     from .chat.usage import CacheCreation, CompletionDetails, PromptDetails, Usage
     from .clock import Clock
+    from .coderef import CodeRef
+    from .durations import Duration
     from .errors import (
         ConfigError,
         ErrorKind,
@@ -53,10 +55,10 @@ if TYPE_CHECKING:
         StreamInterruptedError,
         StreamTruncatedError,
     )
-    from .executor import CompositeExecutor, ExecutorWrapper, LlmExecutor, Operation
+    from .executor import CompositeExecutor, ExecutorWrapper, LlmExecutor, Operation, walk, when_finished
     from .root import StackExecutor
     from .secrets import Secret
-    from .source import EventSource, Finish
+    from .source import EventSource, Finish, InnerSource
     from .spec import ExecutorSpec, LayerSpec
     from .stack import Stack
     from .stream import LlmEventStream
@@ -94,6 +96,8 @@ _HOMES = {
     "chat.tools": ("Tool", "ToolChoice"),
     "chat.usage": ("CacheCreation", "CompletionDetails", "PromptDetails", "Usage"),
     "clock": ("Clock",),
+    "coderef": ("CodeRef",),
+    "durations": ("Duration",),
     "errors": (
         "ConfigError",
         "ErrorKind",
@@ -104,10 +108,10 @@ _HOMES = {
         "StreamInterruptedError",
         "StreamTruncatedError",
     ),
-    "executor": ("CompositeExecutor", "ExecutorWrapper", "LlmExecutor", "Operation"),
+    "executor": ("CompositeExecutor", "ExecutorWrapper", "LlmExecutor", "Operation", "walk", "when_finished"),
     "root": ("StackExecutor",),
     "secrets": ("Secret",),
-    "source": ("EventSource", "Finish"),
+    "source": ("EventSource", "Finish", "InnerSource"),
     "spec": ("ExecutorSpec", "LayerSpec"),
     "stack": ("Stack",),
     "stream": ("LlmEventStream",),
@@ -129,11 +133,13 @@ __all__ = [
     "ChatResponse",
     "Chunk",
     "Clock",
+    "CodeRef",
     "CompletionDetails",
     "CompositeExecutor",
     "ConfigError",
     "ContentPart",
     "Custom",
+    "Duration",
     "End",
     "ErrorKind",
     "EventSource",
@@ -141,6 +147,7 @@ __all__ = [
     "ExecutorSpec",
     "ExecutorWrapper",
     "Finish",
+    "InnerSource",
     "JsonSchemaFormat",
     "LamellarError",
     "LayerSpec",
@@ -175,6 +182,8 @@ __all__ = [
     "ToolResponse",
     "Usage",
     "__version__",
+    "walk",
+    "when_finished",
 ]
 
 
