@@ -158,6 +158,37 @@ def test_grace_waits_for_what_is_under_way() -> None:
     run_virtual(main())
 
 
+def test_grace_covers_a_stream_whose_call_is_still_under_way() -> None:
+    slow = Scripted((lambda: asyncio.sleep(5), Chunk("a"), lambda: asyncio.sleep(5), Chunk("b"), End()))
+
+    async def main() -> None:
+        executor = Stack(ScriptedExecutor(slow)).build()
+
+        async def consume() -> str:
+            return (await (await executor.exec_chat_stream_events("m", REQUEST)).collect()).text
+
+        consuming = asyncio.create_task(consume())
+        await asyncio.sleep(1)
+        await executor.aclose(grace=60)
+        assert await consuming == "ab"
+
+    run_virtual(main())
+
+
+def test_two_may_close_at_once() -> None:
+    async def main() -> None:
+        executor = Stack(ScriptedExecutor(Scripted((Chunk("x"), Hang())))).build()
+        stream = await executor.exec_chat_stream_events("m", REQUEST)
+        patient = asyncio.create_task(executor.aclose(grace=60))
+        await asyncio.sleep(0)
+        await executor.aclose(grace=3)
+        await patient
+        assert asyncio.get_running_loop().time() == pytest.approx(3), "nothing is left to wait for"
+        assert stream.outcome is Outcome.CANCELLED
+
+    run_virtual(main())
+
+
 def test_grace_is_a_bound() -> None:
     async def main() -> None:
         executor = Stack(ScriptedExecutor(Scripted((Chunk("x"), Hang())))).build()

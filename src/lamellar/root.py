@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -56,7 +57,7 @@ class StackExecutor(ExecutorWrapper):
         self._resources = tuple(resources)
         self._calls: set[Interruption] = set()
         self._streams: set[_OpenStream] = set()
-        self._idle: asyncio.Future[None] | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
         self._closed = False
 
     async def _exec(
@@ -79,6 +80,9 @@ class StackExecutor(ExecutorWrapper):
                     result = await exec_within(
                         seconds(context.timeout), 0.25, scope, operation, self.inner, model, chat_req, options
                     )
+            if isinstance(result, LlmEventStream):
+                result.bind(scope)
+                _OpenStream.follow(result, self)  # before the call is over, so that a closer sees the one or the other
         except LamellarError as error:
             error.attempts = scope.attempts
             raise
@@ -93,11 +97,7 @@ class StackExecutor(ExecutorWrapper):
             scope.stopwatch.stop()
             self._calls.discard(running)
             self._notice_idle()
-        if isinstance(result, LlmEventStream):
-            result.bind(scope)
-            _OpenStream.follow(result, self)
-            return result
-        return result.with_attempts(scope.attempts)
+        return result if isinstance(result, LlmEventStream) else result.with_attempts(scope.attempts)
 
     async def aclose(self, grace: float = 0) -> None:
         """Close the stack; idempotent.
@@ -108,14 +108,7 @@ class StackExecutor(ExecutorWrapper):
         """
         self._closed = True
         if grace > 0 and (self._calls or self._streams):
-            self._idle = asyncio.get_running_loop().create_future()
-            limit = self._clock.timeout_at(self._clock.now() + grace)
-            try:
-                async with limit:
-                    await self._idle
-            except TimeoutError:
-                if not limit.expired:
-                    raise
+            await self._idle(grace)
         for call in tuple(self._calls):
             call.fire()
         for stream in tuple(self._streams):
@@ -131,9 +124,31 @@ class StackExecutor(ExecutorWrapper):
     ) -> None:
         await self.aclose()
 
+    async def _idle(self, grace: float) -> None:
+        """Wait until nothing is under way, `grace` seconds at most."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        limit = self._clock.timeout_at(self._clock.now() + grace)
+        try:
+            async with limit:
+                await waiter
+        except TimeoutError:
+            if not limit.expired:
+                raise
+        finally:
+            self._waiting.discard(waiter)
+
     def _notice_idle(self) -> None:
-        if self._idle is not None and not self._idle.done() and not self._calls and not self._streams:
-            self._idle.set_result(None)
+        """Whoever ends the last call or stream tells those who wait to close, each in its own loop."""
+        if self._waiting and not self._calls and not self._streams:
+            for waiter in tuple(self._waiting):
+                with suppress(RuntimeError):  # its loop was closed meanwhile
+                    waiter.get_loop().call_soon_threadsafe(_wake, waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class _OpenStream:

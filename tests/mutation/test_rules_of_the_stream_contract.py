@@ -107,7 +107,7 @@ PATCHES = [
     Patch(
         4,
         "the first-content limit does not act",
-        "src/lamellar/attempt.py",
+        "src/lamellar/watch.py",
         "bound = limits.idle if self.committed else limits.first_content",
         "bound = limits.idle if self.committed else None",
         TIMEOUTS + "test_no_content_in_time_is_a_timeout_of_the_attempt_and_not_retried",
@@ -187,7 +187,7 @@ PATCHES = [
     Patch(
         9,
         "the consumer's own time counts",
-        "src/lamellar/attempt.py",
+        "src/lamellar/watch.py",
         "        began = clock.now()\n",
         "        began = self._left or clock.now()\n",
         TIMEOUTS + "test_the_consumers_own_time_counts_for_no_limit",
