@@ -53,6 +53,15 @@ def test_a_signature_is_whole() -> None:
     assert found.parts() == (ThoughtSignature(signature="a"), ThoughtSignature(signature="b"), Text("text"))
 
 
+def test_of_calls_side_by_side_only_the_whole_ones_are_parts() -> None:
+    found = gathered(
+        ToolCallChunk(0, "a", "f", '{"x": '), ToolCallChunk(1, "b", "g", "{}"), ToolCallChunk(2, "c", "h", '{"y')
+    )
+    assert [part.call_id for part in found.parts(whole=False)] == ["b"]
+    assert found.open_tool_call is not None
+    assert found.open_tool_call.call_id == "c"
+
+
 def test_events_without_content_change_nothing() -> None:
     found = gathered(Start("m", "p"), End())
     found.add(PROGRESS)  # type: ignore[arg-type]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import traceback
 
 import pytest
 
@@ -11,9 +14,11 @@ from lamellar import (
     Chunk,
     End,
     ErrorKind,
+    EventSource,
     ExecutorError,
     LlmEventStream,
     Outcome,
+    Progress,
     RejectedError,
     Stack,
     Start,
@@ -22,11 +27,12 @@ from lamellar import (
     StreamTruncatedError,
     Target,
     Text,
+    ToolCall,
     Usage,
 )
 from lamellar.attempt import Attempt
-from lamellar.middleware import Fallback, Retry
-from lamellar.testing import Scripted, ScriptedExecutor, answer, run_virtual
+from lamellar.middleware import Fallback, Retry, Timeout
+from lamellar.testing import Hang, Scripted, ScriptedExecutor, answer, run_virtual
 from lamellar.watch import AttemptLimits
 
 REQUEST = ChatRequest.from_user("hi")
@@ -46,6 +52,7 @@ async def test_any_exception_of_a_leaf_becomes_an_error_of_the_tree() -> None:
         )
         assert "ZeroDivisionError" in first.message
         assert "sk-secret" not in first.message
+    bug = ZeroDivisionError("division by zero")
     async with Stack(Retry(), ScriptedExecutor(bug, "never")).build() as executor:
         with pytest.raises(ExecutorError) as caught:
             await executor.exec_chat_response("m", REQUEST)
@@ -119,6 +126,132 @@ async def test_a_close_by_the_leaf_itself_is_nobodys_failure() -> None:
         with pytest.raises(StreamClosedError):
             await stream.collect()
         assert stream.attempts[0].kind is None
+
+
+async def test_a_whole_answer_of_the_wrong_type_is_an_error_on_the_record() -> None:
+    class Wrong:
+        name = "wrong"
+
+        async def exec_chat_response(self, model, chat_req, options=None):
+            return "hello"
+
+        async def exec_chat_stream_events(self, model, chat_req, options=None):
+            return "hello"
+
+    async with Stack(Wrong()).build() as executor:
+        for call in (executor.exec_chat_response, executor.exec_chat_stream_events):
+            with pytest.raises(ExecutorError, match="str") as caught:
+                await call("m", REQUEST)
+            assert caught.value.code == "unexpected_exception"
+            assert caught.value.attempts[0].outcome is Outcome.FAILED
+
+
+async def test_a_secret_of_a_leafs_own_exception_is_in_no_traceback() -> None:
+    bug = ValueError("bad key sk-proj-0123456789abcdef")
+    async with Stack(ScriptedExecutor(bug)).build() as executor:
+        with pytest.raises(ExecutorError) as caught:
+            await executor.exec_chat_response("m", REQUEST)
+    assert "0123456789abcdef" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("partial", [(), (Text("par"),)])
+async def test_an_interruption_of_which_nothing_was_delivered_is_the_failure_itself(partial: tuple) -> None:
+    def told() -> StreamInterruptedError:
+        call = ToolCall(call_id="c", fn_name="f", fn_arguments="{")
+        cause = ExecutorError("overloaded", "busy")
+        return StreamInterruptedError(cause, partial=partial, usage=Usage(prompt_tokens=9), open_tool_call=call)
+
+    async with Stack(
+        Retry(initial=0, max=0, overloaded_initial=0), ScriptedExecutor(told(), "fine")
+    ).build() as executor:
+        response = await executor.exec_chat_response("m", REQUEST)
+    assert response.text == "fine"
+    assert (response.attempts[0].kind, response.attempts[0].usage) == (ErrorKind.OVERLOADED, Usage(prompt_tokens=9))
+
+
+@pytest.mark.parametrize("batch", [(), (Chunk(""),), (Progress(),)], ids=["empty", "blank", "progress"])
+def test_a_leaf_of_nothing_does_not_stop_the_clock(batch: tuple) -> None:
+    class Busy(EventSource):
+        async def read(self):
+            return batch
+
+        def finish(self, finish):
+            pass
+
+    class Leaf:
+        name = "busy"
+
+        async def exec_chat_response(self, model, chat_req, options=None):
+            raise NotImplementedError
+
+        async def exec_chat_stream_events(self, model, chat_req, options=None):
+            return LlmEventStream(Busy())
+
+    async def main() -> None:
+        async with Stack(Timeout(attempt=0.05), Leaf()).build() as executor:
+            with pytest.raises(ExecutorError) as caught:
+                await executor.exec_chat_stream_events("m", REQUEST)
+            assert caught.value.code == "attempt"
+
+    asyncio.run(main())
+
+
+def test_an_attempt_closed_in_the_middle_of_a_wait_has_its_time_on_the_record() -> None:
+    async def main() -> None:
+        async with Stack(ScriptedExecutor([Chunk("a"), Hang()])).build() as executor:
+            stream = await executor.exec_chat_stream_events("m", REQUEST)
+            reading = asyncio.create_task(stream.collect())
+            await asyncio.sleep(100)
+            await stream.aclose()
+            await asyncio.wait({reading})
+            assert isinstance(reading.exception(), StreamClosedError)
+            assert stream.attempts[0].latency == pytest.approx(100)
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("layers", [(), (Retry(initial=0, max=0, overloaded_initial=0),)], ids=["bare", "retry"])
+@pytest.mark.parametrize("storing", [False, True])
+async def test_a_forgotten_stream_is_collected_at_once_after_failures(layers: tuple, storing: bool) -> None:
+    kept: list[object] = []
+    layers = tuple(each.model_copy(update={"on_retry": kept.append}) if storing else each for each in layers)
+    failures = [ExecutorError("overloaded", "no")] if layers else []
+    leaf = ScriptedExecutor(*failures, [Chunk("a"), Hang()])
+    first = ScriptedExecutor(ExecutorError("overloaded", "no"))
+    gc.collect()
+    gc.disable()
+    try:
+        async with Stack(Fallback(first, Target(*layers, leaf), on_fallback=kept.append)).build() as executor:
+            stream = await executor.exec_chat_stream_events("m", REQUEST)
+            assert leaf.open_streams == 1
+            del stream
+            await asyncio.sleep(0.01)
+            assert leaf.open_streams == 0
+    finally:
+        gc.enable()
+
+
+async def test_a_failed_call_leaves_no_cycle() -> None:
+    class Failing:
+        name = "failing"
+
+        async def exec_chat_response(self, model, chat_req, options=None):
+            raise ExecutorError("invalid_request", "no")
+
+        exec_chat_stream_events = exec_chat_response
+
+    leaf = Failing()
+    async with Stack(Retry(), Fallback(leaf)).build() as executor:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(50):
+                with contextlib.suppress(ExecutorError):
+                    await executor.exec_chat_response("m", REQUEST)
+            alive = sum(isinstance(each, ExecutorError) for each in gc.get_objects())
+        finally:
+            gc.enable()
+    assert alive == 0
 
 
 def test_the_record_times_the_attempt() -> None:

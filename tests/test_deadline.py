@@ -47,7 +47,7 @@ async def test_a_call_that_takes_too_long_is_refused(scope: CallScope, clock: Ma
     with pytest.raises(RejectedError, match="no answer within the call's 5 s") as caught:
         await clock.run(within(5, scope, ScriptedExecutor([Hang()]), operation))
     assert caught.value.kind == "deadline"
-    assert clock.now() == 5
+    assert 5 <= clock.now() < 5.1, "what is no attempt gets a moment more, so that an attempt ends by itself"
 
 
 async def test_a_quick_call_is_left_alone(scope: CallScope, clock: ManualClock) -> None:

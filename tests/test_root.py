@@ -100,6 +100,17 @@ def test_a_stack_inside_another_keeps_to_what_is_left_of_the_call() -> None:
     run_virtual(main())
 
 
+def test_the_share_of_a_stack_inside_does_not_cut_its_stream() -> None:
+    steps = [Chunk("a"), lambda: asyncio.sleep(50), Chunk("b"), End()]
+
+    async def main() -> None:
+        inner = Stack(ScriptedExecutor(steps)).build()
+        async with Stack(Timeout(total=60), Fallback(inner, ScriptedExecutor("never"))).build() as outer:
+            assert (await (await outer.exec_chat_stream_events("m", REQUEST)).collect()).text == "ab"
+
+    run_virtual(main())
+
+
 def test_the_tries_of_a_stack_inside_are_kept_when_the_call_is_cut() -> None:
     async def main() -> None:
         leaf = ScriptedExecutor(ExecutorError("server_error", "no"), Scripted((), (Hang(),)))

@@ -174,7 +174,9 @@ def test_an_error_of_no_kind_is_no_blame(scope: CallScope) -> None:
     assert live.record().kind is None
 
 
-def test_the_tries_of_a_stack_inside_stand_for_its_own_and_are_renumbered(scope: CallScope, clock: ManualClock) -> None:
+async def test_the_tries_of_a_stack_inside_stand_for_its_own_and_are_renumbered(
+    scope: CallScope, clock: ManualClock
+) -> None:
     scope.begin_attempt("a", "p", "m")
     with use_scope(scope.for_attempt(scope.begin_attempt("inner", "p", "m"))):
         inside = CallScope.open(clock, random.Random(0))
@@ -185,11 +187,28 @@ def test_the_tries_of_a_stack_inside_stand_for_its_own_and_are_renumbered(scope:
     assert [(each.number, each.target) for each in inside.attempts] == [(1, "x"), (2, "y")]
 
 
-def test_a_stack_inside_is_bounded_by_what_is_left_of_the_call(scope: CallScope, clock: ManualClock) -> None:
+async def test_a_stack_inside_is_bounded_by_what_is_left_of_the_call(scope: CallScope, clock: ManualClock) -> None:
     outer = scope.with_deadline(10, 0.25)
     with use_scope(outer.for_attempt(outer.begin_attempt("inner", "p", "m"))):
         inside = CallScope.open(clock, random.Random(0))
     assert (inside.remaining(), inside.reserve) == (10, 0.25)
+
+
+async def test_a_task_that_a_try_left_behind_is_none_of_its_business(scope: CallScope, clock: ManualClock) -> None:
+    live = scope.begin_attempt("inner", "p", "m")
+    with use_scope(scope.with_deadline(1, 0.25).for_attempt(live)):
+        elsewhere = asyncio.create_task(_opened(clock))
+        here = await _opened(clock)
+        live.outcome = Outcome.COMPLETED
+        later = await _opened(clock)
+    assert here.remaining() == 1
+    assert later.remaining() is None
+    assert (await elsewhere).remaining() is None
+    assert live.inner == [here]
+
+
+async def _opened(clock: ManualClock) -> CallScope:
+    return CallScope.open(clock, random.Random(0))
 
 
 # -- finding it ------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from lamellar import (
     StopReason,
     StreamClosedError,
     StreamTruncatedError,
+    Text,
     ThoughtSignatureChunk,
     ToolCallChunk,
     Usage,
@@ -336,6 +337,59 @@ async def test_collect_gathers_everything_and_drops_what_a_restart_drops() -> No
     assert response.tool_calls == ()
     assert (response.model, response.provider, response.provider_model) == ("m2", "p", "m-1")
     assert response.usage is None
+
+
+async def test_collect_of_a_stream_that_ended_badly_is_never_an_answer() -> None:
+    error = ExecutorError("connection", "reset")
+    broken = LlmEventStream(Listed([Start("m", "p"), Chunk("a")], error))
+    for _ in range(2):
+        with pytest.raises(ExecutorError) as caught:
+            await broken.collect()
+        assert caught.value is error
+    left = LlmEventStream(Listed([Start("m", "p"), Chunk("a")], None))
+    await anext(left)
+    await left.aclose()
+    with pytest.raises(StreamClosedError, match="no whole answer"):
+        await left.collect()
+
+
+async def test_collect_after_some_reading_has_it_all() -> None:
+    end = End(content=(Text("ab"),))
+    stream = LlmEventStream(Listed([Start("m", "p", "m-1"), Chunk("a"), Chunk("b"), end]))
+    await anext(stream)
+    await anext(stream)
+    response = await stream.collect()
+    assert (response.text, response.model, response.provider_model) == ("ab", "m", "m-1")
+    again = await stream.collect()
+    assert again == response
+
+
+async def test_after_an_error_nothing_that_came_before_it_is_handed_out() -> None:
+    stream = LlmEventStream(Listed([Start("m", "p")], ExecutorError("overloaded", "busy")))
+    with pytest.raises(ExecutorError):
+        await stream.ready()
+    assert [event async for event in stream] == []
+
+
+async def test_a_source_that_fails_to_finish_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    class Breaking(Listed):
+        def finish(self, finish: Finish) -> None:
+            raise RuntimeError("boom")
+
+    stream = LlmEventStream(Breaking([Chunk("a"), END]))
+    seen: list[Finish] = []
+    stream.on_finish(seen.append)
+    assert (await stream.collect()).text == "a"
+    assert [finish.outcome for finish in seen] == [Outcome.COMPLETED]
+    assert "boom" in caplog.text
+
+
+async def test_a_stream_nobody_wants_is_completed_when_it_is_whole_and_abandoned_when_not() -> None:
+    for events, outcome in (([END], Outcome.COMPLETED), ([Chunk("a")], Outcome.ABANDONED)):
+        stream = LlmEventStream(Listed(events, None))
+        await stream.ready()
+        stream.discard()
+        assert stream.outcome is outcome
 
 
 async def test_text_is_the_text_alone() -> None:

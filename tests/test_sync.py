@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import os
 import signal
 import subprocess
 import sys
@@ -335,3 +336,160 @@ def test_the_end_event_is_the_last() -> None:
     executor, _ = sync("a")
     with executor, executor.exec_chat_stream_events("m", REQUEST) as events:
         assert isinstance(list(events)[-1], End)
+
+
+# -- forks -----------------------------------------------------------------------------------------------------------
+
+FORKING = """
+import os, signal, sys, threading, time
+from lamellar import ChatRequest, RejectedError, Stack, SyncExecutor
+from lamellar.testing import Hang, ScriptedExecutor, answer
+request = ChatRequest.from_user("hi")
+
+def say(*words):
+    print(*words, flush=True)
+
+def ask(executor):
+    say(executor.exec_chat_response("m", request).text)
+
+def make(*script, repeat=True):
+    return SyncExecutor(Stack(ScriptedExecutor(*(script or (answer(["a", "b"]),)), repeat=repeat)).build())
+
+def refused(use, *arguments):
+    try:
+        use(*arguments)
+    except RejectedError as error:
+        say(error.kind, "--", error.message)
+
+def fork(work):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(15)  # a child that hangs ends by itself
+        work()
+        sys.exit(0)  # with the finalizers, unlike os._exit
+    status = os.waitpid(child, 0)[1]
+    if status:
+        say("the child ended with", status)
+"""
+
+
+def forking(program: str) -> list[str]:
+    """What a program that forks prints; it must not hang, and say nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-W", "ignore::DeprecationWarning", "-c", FORKING + program],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    return done.stdout.splitlines()
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+@forks
+@pytest.mark.parametrize("ending", ["executor.close()", "", "del executor"], ids=["closed", "left open", "dropped"])
+def test_a_forked_child_gets_a_thread_of_its_own_and_the_parent_goes_on(ending: str) -> None:
+    program = f"""
+def work():
+    global executor
+    ask(executor)
+    say(*executor.exec_chat_stream_events("m", request).text())
+    say([thread.name for thread in threading.enumerate()].count("lamellar-sync"))
+    {ending or "pass"}
+
+executor = make()
+ask(executor)
+fork(work)
+ask(executor)
+fork(work)
+ask(executor)
+{ending}
+"""
+    child = ["ab", "a b", "1"]
+    assert forking(program) == ["ab", *child, "ab", *child, "ab"]
+
+
+@forks
+@pytest.mark.parametrize("ending", ["executor.close()", "", "del executor"], ids=["closed", "left open", "dropped"])
+def test_a_child_that_never_calls_ends_at_once(ending: str) -> None:
+    program = f"""
+def work():
+    global executor
+    {ending or "pass"}
+
+executor = make()
+begun = time.monotonic()
+fork(work)
+say(time.monotonic() - begun < 5)  # it would wait for 10 s
+ask(executor)
+"""
+    assert forking(program) == ["True", "ab"]
+
+
+@forks
+def test_a_lock_that_was_held_at_the_fork_does_not_stop_the_child() -> None:
+    program = """
+from lamellar import sync
+executor = make()
+with executor._runner._gate, sync._moving:
+    fork(lambda: (ask(executor), executor.close()))
+    fork(lambda: (executor.close(), refused(ask, executor)))
+ask(executor)
+"""
+    assert forking(program) == ["ab", "closed -- this executor is closed", "ab"]
+
+
+@forks
+def test_what_was_closed_before_the_fork_stays_closed() -> None:
+    program = """
+executor = make()
+executor.close()
+fork(lambda: (refused(ask, executor), executor.close()))
+"""
+    assert forking(program) == ["closed -- this executor is closed"]
+
+
+@forks
+def test_a_fork_while_other_threads_call_and_streams_are_open() -> None:
+    program = """
+def work():
+    refused(next, stream)
+    stream.close()
+    ask(executor)
+    refused(next, stream)
+    executor.close()
+
+executor = make(answer(["a", "b"]), [Hang()], answer(["c", "d"]), answer(["e", "f"]), repeat=False)
+stream = executor.exec_chat_stream_events("m", request)
+next(stream)
+waiting = threading.Thread(target=refused, args=(ask, executor))
+waiting.start()
+time.sleep(0.2)
+fork(work)
+ask(executor)
+say(*stream.text())
+executor.close()
+waiting.join()
+"""
+    foreign = "closed -- this stream belongs to the process before the fork"
+    ended = "closed -- the executor was closed while this call was under way"
+    assert forking(program) == [foreign, "cd", foreign, "cd", "a b", ended]
+
+
+@forks
+def test_many_threads_of_a_child_share_its_one_loop() -> None:
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+def work():
+    with ThreadPoolExecutor(16) as pool:
+        texts = list(pool.map(lambda _: executor.exec_chat_response("m", request).text, range(100)))
+    say(set(texts), [thread.name for thread in threading.enumerate()].count("lamellar-sync"))
+
+executor = make()
+fork(work)
+executor.close()
+"""
+    assert forking(program) == ["{'ab'} 1"]

@@ -28,7 +28,7 @@ from lamellar.errors import (
     RejectedError,
     StreamInterruptedError,
 )
-from lamellar.executor import CompositeExecutor, Operation, ResultT
+from lamellar.executor import CompositeExecutor, Operation, ResultT, discard
 from lamellar.scope import CallScope, current_scope, use_scope
 from lamellar.spec import ExecutorSpec, Spec
 from lamellar.stream import LlmEventStream
@@ -152,24 +152,26 @@ class FallbackExecutor(CompositeExecutor):
         scope = current_scope()
         queue = self._in_order(scope)
         errors: list[LamellarError] = []
-        while True:
-            target, *later = queue
-            tried = scope.attempt_count if scope is not None else 0
-            try:
-                result = await self._ask(target, len(later), scope, operation, model, chat_req, options)
-                self._answered(target, scope)
-                return result
-            except (ExecutorError, RejectedError) as error:
-                errors.append(error)
-                if scope is not None and isinstance(error, RejectedError) and scope.attempt_count == tried:
-                    scope.refused(target.name, target.inner.name, target.model or model, error)
-                queue = self._candidates(later, target, error, scope)
+        outcome: ResultT | ExecutorError | RejectedError | None = None
+        try:
+            while True:
+                target, *later = queue
+                tried = scope.attempt_count if scope is not None else 0
+                outcome = await self._ask(target, len(later), scope, operation, model, chat_req, options)
+                if not isinstance(outcome, LamellarError):
+                    self._answered(target, scope)
+                    return outcome
+                errors.append(outcome)
+                if scope is not None and isinstance(outcome, RejectedError) and scope.attempt_count == tried:
+                    scope.refused(target.name, target.inner.name, target.model or model, outcome)
+                queue = self._candidates(later, target, outcome, scope)
                 if not queue:
-                    told = decisive(errors)
-                    if told is error:
-                        raise
-                    raise told from None
-                self._tell(FallbackEvent(target.name, queue[0].name, error))
+                    raise decisive(errors)
+                self._tell(FallbackEvent(target.name, queue[0].name, outcome))
+        finally:
+            # An error's traceback holds this frame: what the frame holds would live as long as anyone keeps the error.
+            errors.clear()
+            outcome = None
 
     async def _ask(
         self,
@@ -180,34 +182,41 @@ class FallbackExecutor(CompositeExecutor):
         model: str,
         chat_req: ChatRequest,
         options: ChatOptions | None,
-    ) -> ResultT:
+    ) -> ResultT | ExecutorError | RejectedError:
+        """One target's answer, or its error as a value, whose traceback ends here."""
         grant = _grant(scope, later) if scope is not None else None
-        if scope is None or grant is None:
-            result = await operation(target, model, chat_req, options)
-        else:
-            # The attempt, the retries and the queues below keep to it, so that it ends as their own timeout.
-            with use_scope(scope.with_allowance(grant)):
+        try:
+            if scope is None or grant is None:
                 result = await operation(target, model, chat_req, options)
-        await self._judge(result, target, model)
-        return result
+            else:
+                # The attempt, the retries and the queues below keep to it, so that it ends as their own timeout.
+                with use_scope(scope.with_allowance(grant)):
+                    result = await operation(target, model, chat_req, options)
+        except (ExecutorError, RejectedError) as error:
+            return error
+        problem = self._judge(result, target, model)
+        if problem is None:
+            return result
+        discard(result)
+        if scope is not None:
+            scope.blame_last(problem)
+        return problem
 
-    async def _judge(self, result: ChatResponse | LlmEventStream, target: TargetExecutor, model: str) -> None:
-        """Refuse an answer that the rules do not accept."""
-        problem: ExecutorError | RejectedError | None = None
+    def _judge(
+        self, result: ChatResponse | LlmEventStream, target: TargetExecutor, model: str
+    ) -> ExecutorError | RejectedError | None:
+        """What is wrong with an answer by the rules of this fallback, or None."""
         if self.spec.on_empty == "fallback" and result.is_empty:
-            problem = ExecutorError(
+            return ExecutorError(
                 ErrorKind.EMPTY,
                 "the answer has no content, no tool call and no usage",
                 provider=target.inner.name,
                 model=target.model or model,
                 failover=True,
             )
-        elif self.spec.accept is not None:
-            problem = self._turned_down(result.preview() if isinstance(result, LlmEventStream) else result, target)
-        if problem is not None:
-            if isinstance(result, LlmEventStream):
-                await result.aclose()
-            raise problem
+        if self.spec.accept is None:
+            return None
+        return self._turned_down(result.preview() if isinstance(result, LlmEventStream) else result, target)
 
     def _turned_down(self, seen: ChatResponse, target: TargetExecutor) -> RejectedError | None:
         said = "turned the answer down"
@@ -237,9 +246,11 @@ class FallbackExecutor(CompositeExecutor):
     def _goes_on(self, error: ExecutorError | RejectedError, scope: CallScope | None) -> bool:
         if isinstance(error, StreamInterruptedError) and not error.failover:
             return False
-        if error.kind is ErrorKind.DEADLINE:  # of a plate inside this target, if the call itself still has time
-            remaining = scope.remaining() if scope is not None else None
-            return remaining is None or remaining > 0
+        remaining = scope.remaining() if scope is not None else None
+        if remaining is not None and remaining <= 0:
+            return False  # the call's own time is over
+        if error.kind is ErrorKind.DEADLINE:  # of a plate inside this target
+            return True
         return self.spec.rules.get(error.kind, error.failover)
 
     def _in_order(self, scope: CallScope | None) -> list[TargetExecutor]:

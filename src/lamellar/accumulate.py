@@ -34,6 +34,13 @@ class _OpenCall:
     def text(self) -> str:
         return "".join(self.arguments)
 
+    def is_open(self) -> bool:
+        try:
+            from_json(self.text())
+        except ValueError:
+            return True
+        return False
+
 
 class Accumulator:
     """Collects events and makes parts of them on demand; adding an event costs a list append.
@@ -87,14 +94,9 @@ class Accumulator:
     @property
     def open_tool_call(self) -> ToolCall | None:
         """The last tool call, if its arguments are not yet a whole JSON value; they are the raw text so far."""
-        last = self._runs[-1] if self._runs else None
-        if not isinstance(last, _OpenCall):
-            return None
-        text = last.text()
-        try:
-            from_json(text)
-        except ValueError:
-            return ToolCall(call_id=last.call_id, fn_name=last.name, fn_arguments=text)
+        for run in reversed(self._runs):
+            if isinstance(run, _OpenCall) and run.is_open():
+                return ToolCall(call_id=run.call_id, fn_name=run.name, fn_arguments=run.text())
         return None
 
     def parts(self, *, whole: bool = True) -> tuple[ContentPart, ...]:
@@ -104,9 +106,9 @@ class Accumulator:
             whole: False leaves out a tool call whose arguments are still open.
         """
         found: list[ContentPart] = []
-        for place, run in enumerate(self._runs):
+        for run in self._runs:
             if isinstance(run, _OpenCall):
-                if whole or place < len(self._runs) - 1 or self.open_tool_call is None:
+                if whole or not run.is_open():
                     arguments = parse_arguments(run.text())
                     found.append(ToolCall(call_id=run.call_id, fn_name=run.name, fn_arguments=arguments))
                 continue

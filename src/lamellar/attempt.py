@@ -6,13 +6,16 @@ raises into the one error tree. What comes out of it obeys the stream contract, 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from .accumulate import Accumulator
 from .chat.events import Chunk, End, Progress, ReasoningChunk, Start, StreamEvent, ToolCallChunk
+from .chat.response import ChatResponse
 from .errors import (
     ErrorKind,
+    ExecutorError,
     LamellarError,
     StreamClosedError,
     StreamInterruptedError,
@@ -61,20 +64,35 @@ class Attempt(ExecutorWrapper):
         try:
             with use_scope(scope.for_attempt(watch.live)):
                 result = await watch.wait(
-                    respond if operation is respond else _accept, self.inner, model, chat_req, options
+                    _respond if operation is respond else _accept, self.inner, model, chat_req, options
                 )
         except BaseException as error:
             told = watch.fail(error)
-            if told is error:
-                raise
-            raise told from told.__cause__
+            try:
+                if told is error:
+                    raise
+                raise told from told.__cause__
+            finally:
+                del told  # or the error would hold this frame, and the frame the error
+        finally:
+            watch.live.task = None  # it holds its result, and that would be this very stream
         if not isinstance(result, LlmEventStream):
-            watch.complete(result)
-            return cast("ResultT", result)  # it was `respond`
+            watch.complete(cast("ChatResponse", result))  # it was `respond`
+            return cast("ResultT", result)
         stream = LlmEventStream(AttemptSource(result, watch))
         stream.on_finish(watch.ended)
         await stream.ready()
         return cast("ResultT", stream)
+
+
+async def _respond(
+    executor: LlmExecutor, model: str, chat_req: ChatRequest, options: ChatOptions | None, /
+) -> ChatResponse:
+    """The leaf's whole answer, if it is one."""
+    answer: object = await executor.exec_chat_response(model, chat_req, options)
+    if not isinstance(answer, ChatResponse):
+        raise TypeError(f"exec_chat_response of {executor.name!r} gave a {type(answer).__name__}, not a ChatResponse")
+    return answer
 
 
 async def _accept(
@@ -101,20 +119,37 @@ class AttemptSource(InnerSource):
         """The leaf's next events that a consumer may see."""
         if self._over:
             raise StreamTruncatedError
-        watch = self._watch
         while True:
-            try:
-                batch = await watch.wait(self.inner.read_batch)
-            except StopAsyncIteration:
-                raise self._broken(StreamTruncatedError()) from None
-            except StreamClosedError:
-                raise
-            except Exception as error:
-                told = self._broken(watch.classify(error))
-                raise told from (told.cause if isinstance(told, StreamInterruptedError) else told.__cause__)
+            batch = await self._read_batch()
             visible = self._observe(batch)
             if visible:
                 return visible
+            if not self.inner.finishing:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """A turn of the loop, under the limits: a leaf of heartbeats alone must not keep the timers from their work."""
+        try:
+            await self._watch.wait(asyncio.sleep, 0)
+        except ExecutorError as error:
+            raise self._broken(error) from None
+
+    async def _read_batch(self) -> Sequence[StreamEvent | Progress]:
+        watch = self._watch
+        try:
+            if self.inner.finishing:
+                return await self.inner.read_batch()  # the answer is whole: no limit takes it back
+            return await watch.wait(self.inner.read_batch)
+        except StopAsyncIteration:
+            raise self._broken(StreamTruncatedError()) from None
+        except StreamClosedError:
+            raise
+        except Exception as error:
+            told = self._broken(watch.classify(error))
+            try:
+                raise told from (told.cause if isinstance(told, StreamInterruptedError) else told.__cause__)
+            finally:
+                del told  # or the error would hold this frame, and the frame the error
 
     def _observe(self, batch: Sequence[StreamEvent | Progress]) -> list[StreamEvent | Progress]:
         """Keep the clocks, gather the partial, and let through what the contract allows."""
@@ -175,7 +210,7 @@ class AttemptSource(InnerSource):
     def _broken(self, error: LamellarError) -> LamellarError:
         """What to raise for a stream that broke: an interruption once something was delivered, else the error."""
         if not self._watch.committed:
-            return StreamTruncatedError(error.cause) if isinstance(error, StreamTruncatedError) else error
+            return cast("LamellarError", self._watch.undelivered(error))
         cause = error.cause if isinstance(error, StreamInterruptedError) else error
         truncated = getattr(cause, "kind", None) is ErrorKind.TRUNCATED
         return (StreamTruncatedError if truncated else StreamInterruptedError)(

@@ -19,9 +19,9 @@ __all__ = ["Whole"]
 class Whole:
     """A `ChatResponse` out of events."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Start | None = None) -> None:
         self._gathered = Accumulator()
-        self._start = Start(model="", provider="")
+        self._start = start or Start(model="", provider="")
         self._end = End()
 
     def add(self, event: StreamEvent) -> None:

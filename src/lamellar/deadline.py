@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import ErrorKind, RejectedError
+from .errors import ErrorKind, ExecutorError, RejectedError
 from .scope import CallScope, use_scope
 
 if TYPE_CHECKING:
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .executor import LlmExecutor, Operation, ResultT
 
 __all__ = ["exec_within"]
+
+_SLACK = 0.05
+"""Seconds."""
 
 
 async def exec_within(
@@ -37,12 +40,17 @@ async def exec_within(
     if narrowed.deadline == scope.deadline:  # a sooner bound stands outside and is being watched there
         with use_scope(narrowed):
             return await operation(executor, model, chat_req, options)
-    limit = scope.clock.timeout_at(scope.clock.now() + total)
+    # The attempt ends by itself when the deadline comes, as its own timeout on the record; the limit here is for
+    # whatever else may be waited for, and a little later.
+    limit = scope.clock.timeout_at(scope.clock.now() + total + _SLACK)
     try:
         async with limit:
             with use_scope(narrowed):
                 return await operation(executor, model, chat_req, options)
     except TimeoutError:
         if not limit.expired:
+            raise
+    except ExecutorError as error:
+        if error.code != "deadline" or (narrowed.until_deadline() or 0) > 0:
             raise
     raise RejectedError(ErrorKind.DEADLINE, f"no answer within the call's {total:g} s")

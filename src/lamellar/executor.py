@@ -24,6 +24,7 @@ __all__ = [
     "ExecutorWrapper",
     "LlmExecutor",
     "Operation",
+    "discard",
     "find",
     "open_stream",
     "respond",
@@ -115,6 +116,13 @@ def when_finished(result: ChatResponse | LlmEventStream, callback: FinishCallbac
         from .source import Finish
 
         callback(Finish(Outcome.COMPLETED))
+
+
+def discard(result: ChatResponse | LlmEventStream) -> None:
+    """An answer that is not wanted: a stream ends here, as completed when its whole answer is held already."""
+    end = getattr(result, "discard", None)
+    if end is not None:
+        end()
 
 
 class _Executor:

@@ -7,6 +7,7 @@ loses nothing; the variable is set only while a call runs, never across a yield 
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import replace
@@ -45,6 +46,7 @@ class LiveAttempt:
         "started",
         "status",
         "target",
+        "task",
         "usage",
         "waited",
     )
@@ -69,6 +71,11 @@ class LiveAttempt:
         self.request_id: str | None = None
         self.inner: list[CallScope] = []
         """The scopes of stacks that ran inside the leaf: their tries stand for this one."""
+        self.task = _current_task()
+
+    def runs_here(self) -> bool:
+        """Whether this try is under way in the current task; a task it left behind is none of its business."""
+        return self.outcome is None and self.task is not None and self.task is _current_task()
 
     def blame(self, error: BaseException) -> None:
         """Note what went wrong."""
@@ -88,6 +95,13 @@ class LiveAttempt:
     def records(self) -> tuple[AttemptRecord, ...]:
         """The tries of the stacks that ran inside the leaf, or this one alone."""
         return tuple([each for scope in self.inner for each in scope.attempts]) or (self.record(),)
+
+
+def _current_task() -> asyncio.Task[object] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 _RECORD_FIELDS = tuple(AttemptRecord.__dataclass_fields__)
@@ -171,10 +185,10 @@ class CallScope:
         """
         scope = cls(_Shared(clock, rng, context, streaming))
         outer = _scope.get()
-        if outer is not None and outer.live is not None:
+        if outer is not None and outer.live is not None and outer.live.runs_here():
             outer.live.inner.append(scope)
-            scope.deadline = scope.total = outer.remaining()
-            scope.reserve = outer.reserve
+            scope.deadline, scope.allowance = outer.until_deadline(), outer.granted()
+            scope.total, scope.reserve = outer.total, outer.reserve
         return scope
 
     @property
@@ -258,6 +272,11 @@ class CallScope:
         live = self.begin_attempt(target, provider, model)
         live.outcome = Outcome.REFUSED
         live.blame(error)
+
+    def blame_last(self, error: ExecutorError | RejectedError) -> None:
+        """The last try was answered, and a layer takes the answer for a failure."""
+        if self._shared.log:
+            self._shared.log[-1].blame(error)
 
     @property
     def attempt_count(self) -> int:

@@ -71,6 +71,14 @@ class EventSource(ABC):
         """What the provider has reported so far."""
         return None
 
+    @property
+    def finishing(self) -> bool:
+        """Whether the answer is whole and only its usage may still come.
+
+        No limit takes a whole answer back, so the source bounds that wait itself.
+        """
+        return False
+
 
 class InnerSource(EventSource):
     """A layer's view of an inner stream, passing everything on; layers override `read`."""
@@ -92,6 +100,11 @@ class InnerSource(EventSource):
     def usage(self) -> Usage | None:
         """What the inner stream knows of it."""
         return self.inner.usage
+
+    @property
+    def finishing(self) -> bool:
+        """Whether the inner stream is."""
+        return self.inner.finishing
 
 
 class IteratorSource(EventSource):

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .call import Outcome
-from .chat.events import Chunk, End, Progress, StreamEvent
+from .chat.events import Chunk, End, Progress, Start, StreamEvent
 from .chat.response import ChatResponse
 from .clock import Interruption
 from .collect import Whole
@@ -60,10 +60,15 @@ class _Core:
         if self.finalizer is not None:
             self.finalizer.detach()
             self.finalizer = None
-        self.source.finish(finish)
         callbacks, self.callbacks = self.callbacks or (), None
-        for callback in callbacks:
-            _run_callback(callback, finish)
+        interrupt: BaseException | None = None
+        for callback in (self.source.finish, *callbacks):
+            try:
+                _run_callback(callback, finish)
+            except BaseException as error:  # an interrupt: everybody is told first
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def abandon(self) -> None:
         """Nobody holds the stream any more."""
@@ -95,13 +100,14 @@ class LlmEventStream:
         source: Where the events come from.
     """
 
-    __slots__ = ("__weakref__", "_buffer", "_committed", "_core", "_empty", "_farewell")
+    __slots__ = ("__weakref__", "_buffer", "_committed", "_core", "_empty", "_farewell", "_start")
 
     def __init__(self, source: EventSource) -> None:
         self._core = core = _Core(source)
         self._buffer: deque[StreamEvent | Progress] = deque()
         self._committed = False
         self._empty = False
+        self._start: Start | None = None
         self._farewell: LamellarError | None = None
         core.finalizer = weakref.finalize(self, _collected, weakref.ref(asyncio.get_running_loop()), core)
         core.finalizer.atexit = False
@@ -176,14 +182,19 @@ class LlmEventStream:
         core.interruption.enter()
         try:
             batch = await core.source.read()
+            if not batch:
+                await asyncio.sleep(0)  # a source of nothing must not keep the loop from its timers
             if self.outcome is not None:  # closed by another task while the batch was on its way
                 core.interruption.absorb()
                 raise self._farewell_error()
         except BaseException as error:
             told = self._failure(error)
-            if told is error:
-                raise
-            raise told from None
+            try:
+                if told is error:
+                    raise
+                raise told from None
+            finally:
+                del told  # or the error would hold this frame, and the frame the error
         finally:
             core.interruption.leave()
             core.reading = False
@@ -193,6 +204,8 @@ class LlmEventStream:
 
     def _notice_commit(self, batch: Sequence[StreamEvent | Progress]) -> None:
         for event in batch:
+            if isinstance(event, Start):
+                self._start = event
             if commits(event):
                 self._committed = True
                 self._empty = isinstance(event, End) and not event.content and event.usage is None
@@ -201,6 +214,7 @@ class LlmEventStream:
     def _failure(self, error: BaseException) -> BaseException:
         """Decide the outcome of a read that raised; the exception to raise, the same one if at all possible."""
         core = self._core
+        self._buffer.clear()
         if core.interruption.absorb():
             return self._farewell_error()
         if core.finish is not None:
@@ -219,6 +233,14 @@ class LlmEventStream:
         return error
 
     # -- ending -------------------------------------------------------------------------------------------------
+
+    def discard(self) -> None:
+        """End a stream nobody wants: as completed when its `End` is held already, so that its connection is kept."""
+        last = self._buffer[-1] if self._buffer else None
+        if isinstance(last, End):
+            self._core.end(Finish(Outcome.COMPLETED, None, last))
+        self._core.end(Finish(Outcome.ABANDONED))
+        self._buffer.clear()
 
     def on_finish(self, callback: FinishCallback) -> None:
         """Call `callback` once, synchronously, when the stream has ended: innermost first, in order of registration.
@@ -282,6 +304,11 @@ class LlmEventStream:
         return finish.end.usage if finish is not None and finish.end is not None else self._core.source.usage
 
     @property
+    def finishing(self) -> bool:
+        """Whether the answer is whole and only its usage may still come."""
+        return self._core.source.finishing
+
+    @property
     def attempts(self) -> tuple[AttemptRecord, ...]:
         """Every try of this call so far, in order."""
         return self._core.scope.attempts if self._core.scope is not None else ()
@@ -306,11 +333,25 @@ class LlmEventStream:
     # -- helpers ------------------------------------------------------------------------------------------------
 
     async def collect(self) -> ChatResponse:
-        """Read to the end and return the whole answer; the stream is closed then, however it ends."""
-        whole = Whole()
+        """Read to the end and return the whole answer; the stream is closed then, however it ends.
+
+        What was read before by iteration is in it too.
+
+        Raises:
+            LamellarError: What broke the stream, now or before; `StreamClosedError` when it was closed before its end.
+        """
+        whole = Whole(self._start)
         async with self:
             async for event in self:
                 whole.add(event)
+        finish = self._core.finish
+        if finish is None or finish.end is None:
+            raise (
+                finish.error
+                if finish is not None and isinstance(finish.error, LamellarError)
+                else StreamClosedError("the stream was closed before its end, so there is no whole answer")
+            )
+        whole.add(finish.end)
         return whole.response(self.attempts)
 
     def preview(self) -> ChatResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -32,10 +33,11 @@ _PATIENCE = 10.0
 
 
 class _LoopThread:
-    """An event loop that runs in a thread of its own until it is stopped."""
+    """An event loop that runs in a thread of its own until it is stopped. A fork does not take the thread along."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._pid = os.getpid()
         self._closed = False
         self._gate = threading.Lock()  # what is let in before it closes is seen by the winding up
         self._thread = threading.Thread(target=self._run, name="lamellar-sync", daemon=True)
@@ -50,8 +52,17 @@ class _LoopThread:
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the thread is one of this process: in a forked child it is not."""
+        return self._pid == os.getpid()
+
     def run(self, work: Coroutine[object, object, T]) -> T:
         """Run `work` on the loop and wait for it; an interrupt of the waiting thread cancels it."""
+        if not self.is_here:
+            work.close()
+            what = "this executor is closed" if self._closed else "this stream belongs to the process before the fork"
+            raise RejectedError(ErrorKind.CLOSED, what)
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("a SyncExecutor was called from its own loop; call the asynchronous executor there")
@@ -70,6 +81,9 @@ class _LoopThread:
 
     def stop(self, executor: object) -> None:
         """Close the executor, end what still runs, stop the loop and wait for the thread; once."""
+        if not self.is_here:
+            self._closed = True  # without the gate: whoever held it at the fork will never open it here
+            return
         with self._gate:
             if self._closed:
                 return
@@ -100,11 +114,25 @@ async def _end_tasks() -> None:
         await asyncio.gather(*rest, return_exceptions=True)
 
 
+_moving = threading.Lock()
+"""Held while an executor gets a thread in a forked child, which begins with a lock of its own."""
+
+
+def _after_fork() -> None:
+    global _moving  # noqa: PLW0603
+    _moving = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class SyncExecutor:
     """An executor for synchronous code; safe from many threads.
 
     It takes the executor over: closing this one closes that one, and it must not be used from another loop any more.
-    Whatever is still open is closed when the process ends.
+    Whatever is still open is closed when the process ends. A forked child may use it too: it gets a thread of its own
+    there, with the first call. Streams stay with the process that opened them.
 
     Args:
         executor: The executor, such as what `Stack.build()` returns.
@@ -122,16 +150,22 @@ class SyncExecutor:
 
     def exec_chat_response(self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None) -> ChatResponse:
         """Ask for a whole answer, and wait for it; see `LlmExecutor`."""
-        return self._run(self._executor.exec_chat_response(model, chat_req, options))
+        return self._here().run(self._executor.exec_chat_response(model, chat_req, options))
 
     def exec_chat_stream_events(
         self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
     ) -> SyncEventStream:
         """Ask for a stream; returns at the commit point."""
-        return SyncEventStream(self._run(self._executor.exec_chat_stream_events(model, chat_req, options)), self)
+        runner = self._here()
+        stream = runner.run(self._executor.exec_chat_stream_events(model, chat_req, options))
+        return SyncEventStream(stream, self, runner)
 
     def close(self) -> None:
         """Close the executor and end its thread; idempotent."""
+        if not self._runner.is_here:
+            with _moving:  # no other thread may be giving it a new one
+                if not self._runner.is_here:
+                    self._close()
         self._close()
 
     def __enter__(self) -> Self:
@@ -142,41 +176,49 @@ class SyncExecutor:
     ) -> None:
         self.close()
 
-    def _run(self, work: Coroutine[object, object, T]) -> T:
-        return self._runner.run(work)
+    def _here(self) -> _LoopThread:
+        """The loop's thread in this process; in a forked child a new one, unless the executor is closed."""
+        if self._runner.is_here:
+            return self._runner
+        with _moving:
+            if not self._runner.is_here and self._close.detach() is not None:
+                self._runner = _LoopThread()
+                self._close = weakref.finalize(self, self._runner.stop, self._executor)
+            return self._runner
 
 
 class SyncEventStream:
     """A stream for synchronous code: iterate over it inside `with`."""
 
-    def __init__(self, stream: LlmEventStream, owner: SyncExecutor) -> None:
+    def __init__(self, stream: LlmEventStream, owner: SyncExecutor, runner: _LoopThread) -> None:
         self._stream = stream
         self._owner = owner
+        self._runner = runner
 
     def __iter__(self) -> Iterator[StreamEvent]:
         return self
 
     def __next__(self) -> StreamEvent:
-        event = self._owner._run(_next(self._stream))
+        event = self._runner.run(_next(self._stream))
         if event is None:
             raise StopIteration
         return event
 
     def collect(self) -> ChatResponse:
         """Read to the end and return the whole answer."""
-        return self._owner._run(self._stream.collect())
+        return self._runner.run(self._stream.collect())
 
     def text(self) -> Iterator[str]:
         """The pieces of the text alone, as they come."""
         pieces = self._stream.text()
-        while (piece := self._owner._run(_next(pieces))) is not None:
+        while (piece := self._runner.run(_next(pieces))) is not None:
             yield piece
 
     def close(self) -> None:
         """Close the stream and the provider's connection; idempotent."""
         if self._owner._close.alive:
             with suppress(RejectedError):  # the executor is being closed, and this stream with it
-                self._owner._run(self._stream.aclose())
+                self._runner.run(self._stream.aclose())
 
     @property
     def outcome(self) -> Outcome | None:

@@ -14,6 +14,7 @@ from .errors import (
     LamellarError,
     RejectedError,
     StreamClosedError,
+    StreamInterruptedError,
     StreamTruncatedError,
 )
 from .masking import scrub
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AttemptLimits", "AttemptWatch"]
 
+_FRESH = 0.001
+"""Seconds of waiting that tell fresh data from what lay in a buffer."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -32,6 +36,7 @@ _SAID = {
     "attempt": "the attempt was not over",
     "first_content": "no content came",
     "idle": "nothing more came",
+    "deadline": "no answer before the deadline of the call",
     "reserve": "no answer within this target's share of the call's time; the rest is kept for later targets",
 }
 
@@ -56,6 +61,7 @@ class AttemptWatch:
     """One attempt's limits and record."""
 
     __slots__ = (
+        "_began",
         "_left",
         "committed",
         "idle_for",
@@ -80,12 +86,13 @@ class AttemptWatch:
         self.spent = 0.0
         self.idle_for = 0.0
         self.paused_long = False
+        self._began: float | None = None
         self._left: float | None = None
 
     async def wait(self, operation: Callable[P, Awaitable[T]], *call: P.args, **named: P.kwargs) -> T:
         """One wait for the provider, under whatever limit is nearest."""
         clock, watchdog = self.scope.clock, self.watchdog
-        began = clock.now()
+        self._began = began = clock.now()
         if self._left is not None and self.limits.idle is not None and began - self._left > self.limits.idle:
             self.paused_long = True
         allowed, limit = self._nearest()
@@ -93,7 +100,7 @@ class AttemptWatch:
         stopwatch = self.scope.stopwatch
         stopwatch.start()
         try:
-            return await operation(*call, **named)
+            result = await operation(*call, **named)
         except asyncio.CancelledError:
             if watchdog.expired():
                 raise self._timeout(limit) from None
@@ -101,34 +108,55 @@ class AttemptWatch:
         finally:
             stopwatch.stop()
             watchdog.disarm()
-            self._left = now = clock.now()
-            self.spent += now - began
-            self.idle_for += now - began
+            now = clock.now()
+            self._count(now)
+        if self.paused_long and now - began > _FRESH:
+            self.paused_long = False  # it had to be waited for, so the connection has outlived the pause
+        return result
+
+    def _count(self, now: float) -> None:
+        """Add the wait that ends now."""
+        if self._began is not None:
+            self.spent += now - self._began
+            self.idle_for += now - self._began
+        self._began = None
+        self._left = now
 
     def _nearest(self) -> tuple[float | None, str]:
         """Seconds this wait may last, and the name of the limit that says so."""
         limits = self.limits
-        allowed, name = None, ""
+        bounds: list[tuple[float, str]] = []
         if limits.attempt is not None:
-            allowed, name = limits.attempt - self.spent, "attempt"
+            bounds.append((limits.attempt - self.spent, "attempt"))
         if self.streaming:
-            bound = limits.idle if self.committed else limits.first_content
-            if bound is not None and (allowed is None or bound - self.idle_for < allowed):
-                allowed, name = bound - self.idle_for, "idle" if self.committed else "first_content"
-        left, bound_by = (
-            (self.scope.until_deadline(), "deadline") if self.committed else (self.scope.granted(), "reserve")
-        )
-        if left is not None and (allowed is None or left < allowed):
-            allowed, name = left, bound_by
-        return allowed, name
+            name = "idle" if self.committed else "first_content"
+            bound: float | None = getattr(limits, name)
+            if bound is not None:
+                bounds.append((bound - self.idle_for, name))
+        granted = None if self.committed else self.scope.granted()
+        if granted is not None:
+            bounds.append((granted, "reserve"))
+        left = self.scope.until_deadline()
+        if left is not None:
+            bounds.append((left, "deadline"))
+        return min(bounds, default=(None, ""))
 
     def _timeout(self, limit: str) -> LamellarError:
-        if limit == "deadline":
+        if limit == "deadline" and self.committed:
             return RejectedError(ErrorKind.DEADLINE, "the call's deadline passed while its answer was arriving")
         said = _SAID[limit]
         if limit in self.limits._fields:
             said += f" within {getattr(self.limits, limit):g} s (limit `{limit}`)"
-        return ExecutorError(ErrorKind.TIMEOUT, said, provider=self.live.provider, model=self.live.model, code=limit)
+        return ExecutorError(
+            ErrorKind.TIMEOUT,
+            said,
+            provider=self.live.provider,
+            model=self.live.model,
+            code=limit,
+            failover=limit != "deadline",
+            # The caller's own haste is no fault of the provider's.
+            counts_against_health=limit not in ("deadline", "reserve"),
+        )
 
     def classify(self, error: Exception) -> LamellarError:
         """Any exception of a leaf as one of our tree."""
@@ -148,14 +176,22 @@ class AttemptWatch:
             code="unexpected_exception",
             retryable=False,
         )
-        told.__cause__ = error
+        shown = f"{error!s} {error!r}"
+        told.__cause__ = error if scrub(shown) == shown else None  # a traceback would show it
         return told
+
+    def undelivered(self, error: BaseException) -> BaseException:
+        """An interruption, when nothing of the answer was delivered by us: then it is the failure that caused it."""
+        if not isinstance(error, StreamInterruptedError):
+            return error
+        self.live.usage = error.usage or self.live.usage
+        truncated = isinstance(error, StreamTruncatedError) and isinstance(error.cause, ExecutorError)
+        return StreamTruncatedError(error.cause) if truncated else error.cause
 
     def fail(self, error: BaseException) -> BaseException:
         """The attempt is over before anything was delivered; the error to raise."""
         told = self.classify(error) if isinstance(error, Exception) else error
-        if isinstance(told, StreamTruncatedError) and told.partial:
-            told = StreamTruncatedError(told.cause)  # nothing of it was delivered
+        told = self.undelivered(told)
         if isinstance(told, StreamClosedError):
             self.ended(Finish(Outcome.ABANDONED))
         elif isinstance(told, LamellarError):
@@ -172,6 +208,8 @@ class AttemptWatch:
     def ended(self, finish: Finish) -> None:
         """Close the record; the stream's finish callback too."""
         self.watchdog.close()
+        if self._began is not None:  # closed in the middle of a wait
+            self._count(self.scope.clock.now())
         live = self.live
         live.outcome = finish.outcome
         live.latency = self.spent

@@ -44,7 +44,7 @@ LAYERS: dict[str, Callable[[], LayerSpec]] = {
 
 # A composite under test: made of leaves that all behave alike.
 COMPOSITES: dict[str, Callable[[Leaf], ExecutorSpec]] = {
-    "fallback-of-one": lambda leaf: Fallback(leaf),
+    "fallback-of-one": Fallback,
     "fallback-of-two": lambda leaf: Fallback(Target(leaf, model="first"), Target(leaf, model="second")),
     "fallback-nested": lambda leaf: Fallback(Fallback(leaf), Target(Retry(attempts=1), leaf)),
 }

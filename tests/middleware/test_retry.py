@@ -178,6 +178,22 @@ def test_an_empty_answer_is_accepted_unless_told_otherwise() -> None:
     assert Run(Retry(on_empty="retry", attempts=2), script=[empty], repeat=True).error.kind is ErrorKind.EMPTY
 
 
+def test_an_empty_stream_is_ended_before_the_next_try() -> None:
+    leaf = ScriptedExecutor(Scripted((End(),)), "fine")
+
+    async def main() -> None:
+        async with Stack(Retry(on_empty="retry", initial=0, max=0), leaf).build() as executor:
+            stream = await executor.exec_chat_stream_events("m", REQUEST)
+            assert leaf.open_streams == 1
+            assert (await stream.collect()).text == "fine"
+            assert [(each.outcome, each.kind) for each in stream.attempts] == [
+                ("completed", ErrorKind.EMPTY),
+                ("completed", None),
+            ]
+
+    run_virtual(main())
+
+
 def test_an_answer_without_text_that_was_billed_is_not_empty() -> None:
     assert Run(Retry(on_empty="retry"), script=[answer(""), "never"]).asked == 1
 

@@ -135,7 +135,8 @@ def test_the_total_covers_retries_and_their_waits() -> None:
     error, seconds, _ = play(Stack(Timeout(total=10), Retry(attempts=9, initial=1, jitter="none"), leaf))
     assert error.kind is ErrorKind.DEADLINE
     assert seconds == pytest.approx(10)
-    assert [attempt.outcome for attempt in error.attempts] == ["failed", "failed", "cancelled"]
+    assert [attempt.outcome for attempt in error.attempts] == ["failed", "failed", "failed"]
+    assert (error.attempts[2].kind, error.attempts[2].code) == (ErrorKind.TIMEOUT, "deadline")
 
 
 def test_the_total_interrupts_a_stream_that_is_under_way() -> None:

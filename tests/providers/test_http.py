@@ -38,7 +38,10 @@ from lamellar.testing.simulator import (
     Reply,
     Reset,
     Silence,
+    Stall,
     Status,
+    context_overflow,
+    rate_limited,
     unauthorized,
 )
 
@@ -157,6 +160,33 @@ async def test_usage_that_never_comes_delays_a_whole_answer_by_a_second_at_most(
             assert time.monotonic() - began < 3
         assert (response.text, response.usage) == ("Paris.", None)
         await simulator.wait_for_async(lambda s: s.open_connections == 0)
+
+
+async def test_no_limit_takes_a_whole_answer_back(engine: str) -> None:
+    reply = NoDone(Answer("Paris.", usage=None), then="hold")
+    with ProviderSimulator(reply) as simulator:
+        async with stack(simulator, engine, Timeout(total=0.9, idle=0.2)).build() as executor:
+            assert (await (await executor.exec_chat_stream_events("m", REQUEST)).collect()).text == "Paris."
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Cut(unauthorized(), after=0), ErrorKind.UNAUTHORIZED),
+        (Cut(context_overflow(), after=0, how="reset"), None),
+        (Stall(rate_limited(7), after=0), ErrorKind.RATE_LIMITED),
+    ],
+    ids=["cut", "reset", "stalled"],
+)
+async def test_an_error_whose_body_breaks_keeps_its_status(engine: str, reply: Reply, kind: ErrorKind | None) -> None:
+    with ProviderSimulator(reply) as simulator:
+        async with stack(simulator, engine, Timeout(first_content=5, attempt=5)).build() as executor:
+            with pytest.raises(ExecutorError) as caught:
+                await executor.exec_chat_response("m", REQUEST)
+        assert caught.value.status in (400, 401, 429)
+        assert kind is None or caught.value.kind is kind
+        if kind is ErrorKind.RATE_LIMITED:
+            assert caught.value.retry_after == 7
 
 
 async def test_events_before_a_malformed_one_are_delivered(engine: str) -> None:

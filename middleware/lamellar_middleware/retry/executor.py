@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lamellar.decisive import latest
 from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedError, StreamInterruptedError
-from lamellar.executor import ExecutorWrapper, Operation, ResultT
+from lamellar.executor import ExecutorWrapper, Operation, ResultT, discard
 from lamellar.scope import CallScope, current_scope
 
 from .budget import BudgetLedger
@@ -51,28 +51,46 @@ class RetryExecutor(ExecutorWrapper):
         number = 1
         errors: list[LamellarError] = []
         backoff: Backoff | None = None
-        while True:
-            try:
-                result = await operation(self.inner, model, chat_req, options)
-                if self.spec.on_empty == "retry" and result.is_empty:
-                    raise _empty(self.inner.name, model)
-                return result
-            except (ExecutorError, RejectedError) as error:
-                errors.append(error)
+        outcome: ResultT | ExecutorError | RejectedError | None = None
+        event: RetryEvent | None = None
+        try:
+            while True:
+                outcome = await self._ask(operation, model, chat_req, options)
+                if not isinstance(outcome, LamellarError):
+                    return outcome
+                errors.append(outcome)
                 wait = None
-                if scope is not None and isinstance(error, ExecutorError) and self._may_retry(error):
+                if scope is not None and isinstance(outcome, ExecutorError) and self._may_retry(outcome):
                     backoff = backoff or self._backoff(scope)
-                    wait = backoff.wait_before_next(number, scope.stopwatch.elapsed() - began, error)
+                    wait = backoff.wait_before_next(number, scope.stopwatch.elapsed() - began, outcome)
                 if scope is None or wait is None or _outlasts(wait, scope) or not self._affords():
-                    told = latest(errors)
-                    if told is error:
-                        raise
-                    raise told from None
-                event = RetryEvent(number, error, wait, model, self.inner.name)
-            self._tell(event)
-            scope.note_backoff(wait)
-            await scope.clock.sleep(wait)
-            number += 1
+                    raise latest(errors)
+                event = RetryEvent(number, outcome, wait, model, self.inner.name)
+                self._tell(event)
+                scope.note_backoff(wait)
+                await scope.clock.sleep(wait)
+                number += 1
+        finally:
+            # An error's traceback holds this frame: what the frame holds would live as long as anyone keeps the error.
+            errors.clear()
+            outcome = event = None
+
+    async def _ask(
+        self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
+    ) -> ResultT | ExecutorError | RejectedError:
+        """One try: its result, or its error as a value, whose traceback ends here."""
+        try:
+            result = await operation(self.inner, model, chat_req, options)
+        except (ExecutorError, RejectedError) as error:
+            return error
+        if self.spec.on_empty == "retry" and result.is_empty:
+            discard(result)
+            empty = _empty(self.inner.name, model)
+            scope = current_scope()
+            if scope is not None:
+                scope.blame_last(empty)
+            return empty
+        return result
 
     def _may_retry(self, error: ExecutorError) -> bool:
         if isinstance(error, StreamInterruptedError) and not error.retryable:

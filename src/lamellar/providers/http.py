@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..chat.options import ChatOptions
     from ..chat.request import ChatRequest
     from ..chat.response import ChatResponse
+    from ..chat.usage import Usage
     from ..clock import Clock
     from .engines.base import Engine, EngineResponse
 
@@ -30,6 +31,9 @@ _BODY_LIMIT = 64 << 20
 
 _ERROR_LIMIT = 1 << 20
 """Bytes of an error's body that are read."""
+
+_ERROR_GRACE = 1.0
+"""Seconds that an error's body may take."""
 
 _FINISH_GRACE = 1.0
 """Seconds that usage or `[DONE]` may take after the finish signal: the answer is whole, and its end is not delayed."""
@@ -68,7 +72,7 @@ class HttpExecutor:
         """Ask for a whole answer; see `LlmExecutor`."""
         exchange = Exchange(self.name, model, options, self._clock.wall, self._secrets)
         response = await self._send(exchange, chat_req, stream=False)
-        body = await self._read_whole(response, exchange, _BODY_LIMIT)
+        body = await self._read_whole(response, exchange)
         return self.dialect.parse_response(exchange, response.status, response.headers, body)
 
     async def exec_chat_stream_events(
@@ -90,38 +94,48 @@ class HttpExecutor:
             raise
         note_response(response.status, request_id(response.headers))
         if response.status >= 300:
-            body = await self._read_whole(response, exchange, _ERROR_LIMIT, cut=True)
+            body = await self._read_error(response)
             raise self.dialect.parse_error(exchange, response.status, response.headers, body)
         return response
 
-    async def _read_whole(
-        self, response: EngineResponse, exchange: Exchange, limit: int, *, cut: bool = False
-    ) -> bytes:
-        """The body to its end, or to `limit`: an error's is cut there, an answer's refused."""
+    async def _read_whole(self, response: EngineResponse, exchange: Exchange) -> bytes:
+        """The body to its end; one larger than any answer is refused."""
         pieces: list[bytes] = []
         size = 0
         try:
             while piece := await response.read():
                 pieces.append(piece)
                 size += len(piece)
-                if size > limit:
-                    response.abort()
-                    if cut:
-                        break
+                if size > _BODY_LIMIT:
                     raise ExecutorError(
                         ErrorKind.MALFORMED,
-                        f"the body is larger than {limit >> 20} MiB, which no chat answer is",
+                        f"the body is larger than {_BODY_LIMIT >> 20} MiB, which no chat answer is",
                         status=response.status,
                         code="body_too_large",
                     )
-        except LamellarError as error:
+        except BaseException as error:
             response.abort()
-            self.sign(error, exchange)
-            raise
-        except BaseException:
-            response.abort()
+            if isinstance(error, LamellarError):
+                self.sign(error, exchange)
             raise
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _read_error(self, response: EngineResponse) -> bytes:
+        """What comes of an error's body in a short time: the status decides, so neither a cut nor a stall hides it."""
+        pieces: list[bytes] = []
+        limit = self._clock.timeout_at(self._clock.now() + _ERROR_GRACE)
+        try:
+            async with limit:
+                while (piece := await response.read()) and sum(map(len, pieces)) < _ERROR_LIMIT:
+                    pieces.append(piece)
+        except TimeoutError:
+            if not limit.expired:
+                raise
+        except ExecutorError:
+            pass
+        finally:
+            response.abort()
+        return b"".join(pieces)
 
     @staticmethod
     def sign(error: LamellarError, exchange: Exchange) -> None:
@@ -195,6 +209,16 @@ class HttpSource(EventSource):
         except ExecutorError:
             pass  # the end was broken, not the answer
         return b""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has reported so far."""
+        return self._parser.usage
+
+    @property
+    def finishing(self) -> bool:
+        """Whether the finish signal was seen; the wait for what may follow is bounded here."""
+        return self._parser.finishing
 
     def finish(self, finish: Finish) -> None:
         """Keep the connection of a whole answer, drop that of any other."""

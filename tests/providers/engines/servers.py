@@ -49,7 +49,7 @@ class Server:
     async def until_open(self, count: int, timeout: float = 2) -> None:
         """Wait until the server sees `count` open connections."""
         async with asyncio.timeout(timeout):
-            while self.open != count:  # noqa: ASYNC110
+            while self.open != count:
                 await asyncio.sleep(0.005)
 
 

@@ -70,7 +70,7 @@ def test_closing_from_another_loop(kind: str) -> None:
         async with servers.serve(servers.reply()) as server:
             await call(engine, server.url)
             ready.set()
-            while not done.is_set():  # noqa: ASYNC110
+            while not done.is_set():
                 await asyncio.sleep(0.01)
             await server.until_open(0)
             open_at_the_end.append(server.open)

@@ -14,7 +14,7 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary, finalize
@@ -97,7 +97,7 @@ class Slots:
 class LoopClient(ABC):
     """What an engine holds for one loop: its connections, the calls that wait for them and the open responses."""
 
-    __slots__ = ("__weakref__", "closed", "collected", "guard", "live", "sending", "tasks")
+    __slots__ = ("__weakref__", "_closing", "closed", "collected", "guard", "live", "sending", "tasks")
 
     def __init__(self) -> None:
         self.closed = False
@@ -106,36 +106,53 @@ class LoopClient(ABC):
         self.tasks: set[asyncio.Task[None]] = set()
         self.guard: AsyncGenerator[None, None] | None = None
         self.collected: finalize[..., LoopClient] | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     @abstractmethod
     def closer(self) -> Callable[[], Awaitable[None]]:
-        """What closes the connections. It must not refer to this object: the guard holds it."""
+        """What closes the connections; idempotent. It must not refer to this object: the guard holds it."""
 
-    def spawn(self, work: Awaitable[None]) -> None:
-        """Run `work` on the loop, and hold it until it is done: a loop holds its tasks only weakly."""
+    def spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` on the loop in the background; its failure is nobody's.
+
+        It is a function, and called when the task runs: a loop that ends cancels a task before its first step, and a
+        coroutine made earlier would complain of never having been awaited.
+        """
 
         async def run() -> None:
             with suppress(Exception):
-                await work
+                await work()
 
-        task = asyncio.get_running_loop().create_task(run())
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        _start(run, self.tasks)
 
     async def close(self) -> None:
-        """End the waiting calls and the open responses, then close the connections."""
+        """End the waiting calls and the open responses, then close the connections.
+
+        Who is cancelled while he waits for it leaves it running; who calls it again waits for the same.
+        """
+        closing = self.begin_closing()
+        await asyncio.wait([closing])
+        if not closing.cancelled():  # as a loop does that ends; its guard sees to the rest
+            closing.result()
+
+    def begin_closing(self) -> asyncio.Task[None]:
+        """The task that closes, begun if it is not yet."""
         self.closed = True
+        if self._closing is None or self._closing.cancelled():
+            self._closing = _start(self._close, _CLOSING)
+            self._closing.add_done_callback(_no_complaint)
+        return self._closing
+
+    async def _close(self) -> None:
         for interruption in tuple(self.sending):
             interruption.fire()
         for response in tuple(self.live):
             response.abort()
-        current = asyncio.current_task()
-        others = [task for task in self.tasks if task is not current]
-        if others:
-            await asyncio.wait(others)
-        guard, self.guard = self.guard, None
-        if guard is not None:
-            await guard.aclose()
+        if self.tasks:
+            await asyncio.wait(tuple(self.tasks))
+        if self.guard is not None:
+            await self.guard.aclose()
+            await self.closer()()  # had an earlier closing been cancelled in the guard, that would be over without it
         if self.collected is not None:
             self.collected.detach()
 
@@ -193,14 +210,14 @@ class ClientsByLoop(Generic[C]):
         mine = None
         for loop, (pid, client) in list(self._clients.items()):
             # After a fork the parent's sockets are not ours to say goodbye on; on a closed loop all is over.
-            if pid != os.getpid() or loop.is_closed() or client.closed:
+            if pid != os.getpid() or loop.is_closed():
                 continue
             if loop is here:
                 mine = client
-            elif loop.is_running():
+            elif loop.is_running() and not client.closed:
                 client.closed = True
                 with suppress(RuntimeError):  # it has just been closed
-                    loop.call_soon_threadsafe(_close_there, client)
+                    loop.call_soon_threadsafe(client.begin_closing)
             # A loop that is neither closed nor running closes its clients itself, by their guards.
         if mine is not None:
             await mine.close()
@@ -209,24 +226,31 @@ class ClientsByLoop(Generic[C]):
 def _hand_over(loop: asyncio.AbstractEventLoop, pid: int, close: Callable[[], Awaitable[None]]) -> None:
     if pid == os.getpid() and not loop.is_closed():
         with suppress(RuntimeError):  # it has just been closed
-            loop.call_soon_threadsafe(_spawn, close)
+            loop.call_soon_threadsafe(_close_alone, close)
 
 
-_CLOSING: set[asyncio.Task[None]] = set()  # a loop holds its tasks only weakly
+_CLOSING: set[asyncio.Task[None]] = set()
 
 
-def _spawn(close: Callable[[], Awaitable[None]]) -> None:
+def _close_alone(close: Callable[[], Awaitable[None]]) -> None:
     async def run() -> None:
         with suppress(Exception):
             await close()
 
-    task = asyncio.get_running_loop().create_task(run())
-    task.add_done_callback(_CLOSING.discard)
-    _CLOSING.add(task)
+    _start(run, _CLOSING)
 
 
-def _close_there(client: LoopClient) -> None:
-    client.spawn(client.close())
+def _start(work: Callable[[], Coroutine[None, None, None]], tasks: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    """A task, held in `tasks` until it is done: a loop holds its tasks only weakly."""
+    task = asyncio.get_running_loop().create_task(work())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
+
+
+def _no_complaint(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # who waits gets it; where nobody does, it is not logged either
 
 
 async def _guard(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, None]:

@@ -15,6 +15,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
@@ -70,15 +71,13 @@ class HttpxEngine(Engine):
     async def send(self, request: WireRequest, *, connect_timeout: float | None) -> EngineResponse:
         """POST `request`; see `Engine.send`."""
         client = self._clients.get()
+        http, proxy = client.choose(request.url)  # what fails in making a client is no failure of the network
         ambient = sys.exception()  # what our caller is handling, before we handle anything
         waiting = Interruption()
         waiting.enter()
         client.sending.add(waiting)
-        proxy: str | None = None
-        http: AsyncClient | None = None
         resent = False
         try:
-            http, proxy = client.choose(request.url)
             while True:
                 try:
                     response = await http.send(
@@ -178,10 +177,10 @@ class _Client(LoopClient):
     def choose(self, url: str) -> tuple[AsyncClient, str | None]:
         return self._source.choose(url) if isinstance(self._source, _Pools) else (self._source, None)
 
-    def recover(self, http: AsyncClient | None, response: httpx.Response | httpx2.Response | None = None) -> None:
+    def recover(self, http: AsyncClient, response: httpx.Response | httpx2.Response | None = None) -> None:
         """After a cancellation: free what it has left behind in the pool."""
         if lost := lost_connections(http, response):
-            self.spawn(close_lost(http, lost))
+            self.spawn(partial(close_lost, http, lost))
 
     def closer(self) -> Callable[[], Awaitable[None]]:
         return self._source.aclose if isinstance(self._source, _Pools) else _leave_open
@@ -278,7 +277,7 @@ class _Response(EngineResponse):
         self._client.live.discard(self)
         # Closing is asynchronous here; the reader, if there is one, is woken first, for not every transport does it.
         self._waiting.fire()
-        self._client.spawn(self._close())
+        self._client.spawn(self._close)
 
     async def release(self) -> None:
         if self._over:
