@@ -16,15 +16,14 @@ import logging
 import weakref
 from collections import deque
 from collections.abc import AsyncIterable, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .call import Outcome
 from .chat.events import Chunk, End, Progress, Start, StreamEvent
 from .chat.response import ChatResponse
-from .clock import Interruption
 from .collect import Whole
+from .ending import StreamCore, collected, run_callback
 from .errors import LamellarError, StreamClosedError
 from .source import EventSource, Finish, FinishCallback, IteratorSource, commits
 
@@ -36,58 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["LlmEventStream", "TextIterator"]
 
 _logger = logging.getLogger("lamellar.stream")
-
-
-class _Core:
-    """What outlives the consumer's handle: the source, the callbacks and the outcome."""
-
-    __slots__ = ("callbacks", "finalizer", "finish", "interruption", "reading", "scope", "source")
-
-    def __init__(self, source: EventSource) -> None:
-        self.source = source
-        self.callbacks: list[FinishCallback] | None = []
-        self.finish: Finish | None = None
-        self.interruption = Interruption()
-        self.reading = False
-        self.scope: CallScope | None = None
-        self.finalizer: weakref.finalize[[weakref.ref[asyncio.AbstractEventLoop], _Core], LlmEventStream] | None = None
-
-    def end(self, finish: Finish) -> None:
-        """Decide how the stream ended; the first decision stands."""
-        if self.finish is not None:
-            return
-        self.finish = finish
-        if self.finalizer is not None:
-            self.finalizer.detach()
-            self.finalizer = None
-        callbacks, self.callbacks = self.callbacks or (), None
-        interrupt: BaseException | None = None
-        for callback in (self.source.finish, *callbacks):
-            try:
-                _run_callback(callback, finish)
-            except BaseException as error:  # an interrupt: everybody is told first
-                interrupt = error
-        if interrupt is not None:
-            raise interrupt
-
-    def abandon(self) -> None:
-        """Nobody holds the stream any more."""
-        self.end(Finish(Outcome.ABANDONED))
-
-
-def _run_callback(callback: FinishCallback, finish: Finish) -> None:
-    try:
-        callback(finish)
-    except Exception:
-        _logger.exception("a finish callback failed")
-
-
-def _collected(loop: weakref.ref[asyncio.AbstractEventLoop], core: _Core) -> None:
-    """The handle was garbage-collected, in whatever thread: hand the farewell to its loop, and do nothing else."""
-    alive = loop()
-    if alive is not None and not alive.is_closed():
-        with suppress(RuntimeError):  # closed meanwhile
-            alive.call_soon_threadsafe(core.abandon)
 
 
 class LlmEventStream:
@@ -103,13 +50,13 @@ class LlmEventStream:
     __slots__ = ("__weakref__", "_buffer", "_committed", "_core", "_empty", "_farewell", "_start")
 
     def __init__(self, source: EventSource) -> None:
-        self._core = core = _Core(source)
+        self._core = core = StreamCore(source)
         self._buffer: deque[StreamEvent | Progress] = deque()
         self._committed = False
         self._empty = False
         self._start: Start | None = None
         self._farewell: LamellarError | None = None
-        core.finalizer = weakref.finalize(self, _collected, weakref.ref(asyncio.get_running_loop()), core)
+        core.finalizer = weakref.finalize(self, collected, weakref.ref(asyncio.get_running_loop()), core)
         core.finalizer.atexit = False
 
     @classmethod
@@ -249,7 +196,7 @@ class LlmEventStream:
         """
         core = self._core
         if core.callbacks is None and core.finish is not None:
-            _run_callback(callback, core.finish)
+            run_callback(callback, core.finish)
         elif core.callbacks is not None:
             core.callbacks.append(callback)
 

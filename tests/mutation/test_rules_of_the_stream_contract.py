@@ -147,7 +147,7 @@ PATCHES = [
     Patch(
         7,
         "a stream ends more than once",
-        "src/lamellar/stream.py",
+        "src/lamellar/ending.py",
         "        if self.finish is not None:\n            return\n        self.finish = finish\n",
         "        self.finish = finish\n",
         STREAMS + "test_callbacks_run_once_innermost_first_before_anything_is_awaited",
@@ -163,7 +163,7 @@ PATCHES = [
     Patch(
         8,
         "a collected stream stays open",
-        "src/lamellar/stream.py",
+        "src/lamellar/ending.py",
         "            alive.call_soon_threadsafe(core.abandon)\n",
         "            pass\n",
         CONTRACT + "test_a_collected_stream_is_abandoned_once[scripted-leaf]",

@@ -92,6 +92,92 @@ def test_closing_from_another_loop(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", OWN)
+def test_closing_from_another_loop_while_this_one_ends(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What is to be closed there never gets a turn: the loop's own end closes it, without a word."""
+    engine = own_engine(kind, NetworkOptions())
+    ready, done = threading.Event(), threading.Event()
+
+    async def there() -> None:
+        async with servers.serve(servers.reply()) as server:
+            await call(engine, server.url)
+        ready.set()
+        done.wait(5)  # no turn for others between the call to close and the end
+
+    thread = threading.Thread(target=asyncio.run, args=(there(),))
+    with warnings.catch_warnings(record=True) as noise:
+        warnings.simplefilter("always")
+        thread.start()
+        assert ready.wait(5)
+        asyncio.run(engine.aclose())
+        done.set()
+        thread.join(5)
+        gc.collect()
+    assert [str(each.message) for each in noise] == []
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_a_response_that_is_dropped_as_its_loop_ends(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    engine = own_engine(kind, NetworkOptions())
+
+    async def drop() -> None:
+        async with servers.serve(servers.reply(b"{}")) as server:
+            response = await post(engine, server.url)
+        asyncio.get_running_loop().call_soon(response.abort)  # the loop's last turn: what it begins never runs
+
+    with warnings.catch_warnings(record=True) as noise:
+        warnings.simplefilter("always")
+        asyncio.run(drop())
+        gc.collect()
+    assert [str(each.message) for each in noise] == []
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kind", OWN)
+async def test_closing_that_was_cancelled_is_finished_by_the_next(kind: str) -> None:
+    engine = own_engine(kind, NetworkOptions())
+    may_end = asyncio.Event()
+    async with servers.serve(servers.reply()) as server:
+        await call(engine, server.url)
+        engine._clients.get().spawn(may_end.wait)  # type: ignore[attr-defined]
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await engine.aclose()
+            assert server.open == 1
+        waiting = [asyncio.ensure_future(engine.aclose()) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        assert not any(each.done() for each in waiting), "closed means closed, for whoever asks"
+        may_end.set()
+        async with asyncio.timeout(2):
+            await asyncio.gather(*waiting)
+            await engine.aclose()
+        await server.until_open(0)
+
+
+@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize("error", [ImportError("no such module"), KeyError("a bug")], ids=["import", "bug"])
+async def test_a_client_that_cannot_be_made_is_no_failure_of_the_network(
+    kind: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise error
+
+    engine = own_engine(kind, NetworkOptions())
+    where = "aiohttp.ClientSession" if kind == "aiohttp" else "httpx.AsyncClient"
+    with monkeypatch.context() as patched:
+        patched.setattr(where, broken)
+        if kind == "aiohttp":
+            patched.setattr("lamellar.providers.engines.aiohttp_client.ClientSession", broken)
+        with pytest.raises(type(error)) as caught:
+            await post(engine, "http://127.0.0.1:1/")
+        assert caught.value is error
+    async with servers.serve(servers.reply()) as server:
+        assert await call(engine, server.url) == b"{}"
+    await engine.aclose()
+
+
+@pytest.mark.parametrize("kind", OWN)
 async def test_closing_what_was_never_used(kind: str) -> None:
     engine = own_engine(kind, NetworkOptions())
     await engine.aclose()

@@ -125,6 +125,16 @@ async def test_a_proxy_from_the_environment(kind: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://host:port/v1"])
+async def test_what_is_no_url_is_told_so_beside_a_proxy(kind: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    with pytest.raises(ExecutorError) as caught:
+        await called(kind, url, NetworkOptions())
+    assert caught.value.kind is ErrorKind.INVALID_REQUEST
+
+
+@pytest.mark.parametrize("kind", OWN)
 async def test_a_proxy_that_will_not(kind: str) -> None:
     async with servers.serve(servers.proxy_handler([], "407 Proxy Authentication Required")) as proxy:
         with pytest.raises(ExecutorError) as caught:

@@ -125,9 +125,12 @@ class ProxyRules:
             return proxy
 
     def _bypassed(self, scheme: str, authority: str) -> bool:
-        parts = urlsplit(f"{scheme}://{authority}")
+        try:
+            parts = urlsplit(f"{scheme}://{authority}")
+            port = parts.port or (443 if scheme == "https" else 80)
+        except ValueError:  # no URL at all: to be told by whoever is to call it
+            return False
         host = (parts.hostname or "").rstrip(".")
-        port = parts.port or (443 if scheme == "https" else 80)
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
