@@ -39,6 +39,7 @@ def at_run_time(node: ast.AST, *, inside_functions: bool) -> Iterator[ast.AST]:
         yield from at_run_time(child, inside_functions=inside_functions)
 
 
+@cache
 def imports(module: str, *, inside_functions: bool) -> set[str]:
     """What a module imports at run time, as dotted names; those of our own packages are modules."""
     found: set[str] = set()

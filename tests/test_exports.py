@@ -40,9 +40,8 @@ def test_all_is_sorted_and_names_nothing_twice(face: str) -> None:
     assert list(names) == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
 
 
-@pytest.mark.parametrize(("face", "name"), PUBLIC)
-def test_every_public_name_is_there(face: str, name: str) -> None:
-    assert getattr(import_module(face), name) is not None
+def test_every_public_name_is_there() -> None:
+    assert [f"{face}.{name}" for face, name in PUBLIC if getattr(import_module(face), name, None) is None] == []
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -98,18 +97,20 @@ def defined(module: str) -> set[str]:
     return {node.name for node in tree(module).body if isinstance(node, kinds) and not node.name.startswith("_")}
 
 
-@pytest.mark.parametrize("module", modules())
-def test_a_module_with_public_names_lists_them(module: str) -> None:
-    names = getattr(import_module(module), "__all__", None) if not module.endswith("__main__") else ()
-    if names is None:
-        assert not defined(module)
-    else:
-        assert all(hasattr(import_module(module), name) for name in names)
+def test_a_module_with_public_names_lists_them() -> None:
+    missing, unlisted = [], []
+    for module in modules():
+        names = getattr(import_module(module), "__all__", None) if not module.endswith("__main__") else ()
+        if names is None:
+            unlisted += [f"{module}.{name}" for name in sorted(defined(module))]
+        else:
+            missing += [f"{module}.{name}" for name in names if not hasattr(import_module(module), name)]
+    assert missing == [], "in an __all__, and not there"
+    assert unlisted == [], "public, in a module without an __all__"
 
 
-@pytest.mark.parametrize("module", modules())
-def test_every_module_says_what_it_is_for(module: str) -> None:
-    assert ast.get_docstring(tree(module))
+def test_every_module_says_what_it_is_for() -> None:
+    assert [module for module in modules() if not ast.get_docstring(tree(module))] == []
 
 
 # -- every public object ---------------------------------------------------------------------------------------------
@@ -136,26 +137,32 @@ CALLABLES = {
 }
 
 
-@pytest.mark.parametrize(("face", "name"), PUBLIC)
-def test_every_public_object_is_documented(face: str, name: str) -> None:
-    found = getattr(import_module(face), name)
-    if inspect.isclass(found) or inspect.isfunction(found):
-        assert found.__doc__, name
-        assert len(found.__doc__.strip()) > 10
+def test_every_public_object_is_documented() -> None:
+    objects = {f"{face}.{name}": getattr(import_module(face), name) for face, name in PUBLIC}
+    documented = {
+        where: found for where, found in objects.items() if inspect.isclass(found) or inspect.isfunction(found)
+    }
+    assert documented
+    assert [where for where, found in documented.items() if len((found.__doc__ or "").strip()) <= 10] == []
 
 
-@pytest.mark.parametrize("where", [where for where in CALLABLES if not where.endswith("__init__")])
-def test_every_public_method_is_documented(where: str) -> None:
-    assert CALLABLES[where].__doc__
+def test_every_public_method_is_documented() -> None:
+    methods = {where: function for where, function in CALLABLES.items() if not where.endswith("__init__")}
+    assert methods
+    assert [where for where, function in methods.items() if not function.__doc__] == []
 
 
 def mentions_any(hint: object) -> bool:
     return hint is Any or any(mentions_any(each) for each in get_args(hint))
 
 
-@pytest.mark.parametrize("where", CALLABLES)
-def test_no_public_signature_says_any(where: str) -> None:
-    function = CALLABLES[where]
+def test_no_public_signature_says_any() -> None:
+    assert CALLABLES
+    loose = {where: names for where, function in CALLABLES.items() if (names := said_any(where, function))}
+    assert loose == {}, "parameters (or the return) that say Any"
+
+
+def said_any(where: str, function: Any) -> list[str]:
     spread = {
         parameter.name
         for parameter in inspect.signature(function).parameters.values()
@@ -167,8 +174,11 @@ def test_no_public_signature_says_any(where: str) -> None:
     for node in ast.walk(tree(function.__module__)):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             exec(compile(ast.Module(absolute(node.body, function.__module__), []), "typing only", "exec"), typing_only)
-    hints = get_type_hints(function, {**names, **typing_only, **vars(source)})
-    assert [name for name, hint in hints.items() if name not in spread and mentions_any(hint)] == []
+    try:
+        hints = get_type_hints(function, {**names, **typing_only, **vars(source)})
+    except Exception as error:
+        raise AssertionError(f"the hints of {where} cannot be read: {error}") from error
+    return [name for name, hint in hints.items() if name not in spread and mentions_any(hint)]
 
 
 def absolute(body: list[ast.stmt], module: str) -> list[ast.stmt]:

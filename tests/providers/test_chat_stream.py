@@ -30,6 +30,7 @@ from lamellar.chat.events import (
     ToolCallChunk,
 )
 from lamellar.chat.options import ChatOptions
+from lamellar.chat.usage import Usage
 
 START = Start(model="m", provider="openai", provider_model="m-1", response_id="r1")
 
@@ -70,6 +71,36 @@ def test_the_end_comes_with_finish_and_usage():
     assert parser.feed(DONE + text("late")) == []
     assert parser.finish() == []
     assert parser.error is None
+
+
+def test_the_usage_so_far():
+    parser = opened()
+    assert parser.usage is None
+    parser.feed(text("x", usage={}))
+    assert parser.usage is None
+    parser.feed(text("y", usage={"prompt_tokens": 3, "completion_tokens": 1}))
+    assert parser.usage == Usage(prompt_tokens=3, completion_tokens=1, total_tokens=4)
+    parser.feed(chunk(finish="stop"))
+    assert parser.usage
+    assert parser.usage.total_tokens == 4
+    (end,) = parser.feed(tail())
+    assert isinstance(end, End)
+    assert parser.usage == end.usage == Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)
+
+
+def test_the_usage_so_far_outlives_a_failure():
+    parser = opened()
+    parser.feed(text("x", usage=USAGE) + event({"error": {"message": "boom"}}))
+    assert parser.error
+    assert parser.usage
+    assert parser.usage.total_tokens == 5
+
+
+def test_the_usage_of_an_answer_that_was_not_streamed():
+    body = {"id": "r1", "choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "usage": USAGE}
+    events, parser = run(json.dumps(body).encode())
+    assert isinstance(events[-1], End)
+    assert parser.usage == events[-1].usage == Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)
 
 
 def test_finish_and_usage_in_one_chunk():

@@ -373,6 +373,17 @@ def test_a_client_that_does_not_read_is_waited_for_and_seen_to_leave():
         simulator.wait_for(lambda s: s.last_request.outcome == "client_left")
 
 
+def test_nothing_more_is_written_to_a_client_that_has_left(caplog):
+    """Its leaving is noticed in the middle of a run of writes, which asyncio would go on to complain of."""
+    with ProviderSimulator(Answer("word " * 2000)) as simulator:
+        for number in range(10):
+            with dial(simulator) as connection:
+                connection.sendall(request_bytes(stream=True))
+            simulator.wait_for(lambda s, number=number: s.requests[number].outcome is not None)
+        assert {(seen.outcome, seen.chunks_sent < 2000) for seen in simulator.requests} == {("client_left", True)}
+    assert not caplog.records
+
+
 def test_a_client_that_reads_slowly_gets_everything():
     with ProviderSimulator([Answer("word " * 5_000)]) as simulator, dial(simulator) as connection:
         connection.sendall(request_bytes(stream=True, extra="connection: close\r\n"))

@@ -14,6 +14,7 @@ import warnings
 import httpx
 import httpx2
 import pytest
+from aiohttp.http_exceptions import BadStatusLine
 from tests.providers.engines import servers
 from tests.providers.engines.support import OWN, call, own_engine, post
 
@@ -300,6 +301,11 @@ def test_clients_that_retry_by_themselves() -> None:
     assert retries_by_itself(object()) is None
 
 
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("exc", "phase", "kind", "code"),
     [
@@ -314,6 +320,9 @@ def test_clients_that_retry_by_themselves() -> None:
         (httpx.InvalidURL("x"), "send", "invalid_request", "invalid_url"),
         (ExceptionGroup("all", [ConnectionRefusedError(111, "refused")]), "send", "connection", "refused"),
         (KeyError("a bug"), "send", "connection", "unknown"),
+        (ValueError("a line break in a header"), "send", "invalid_request", "invalid_request"),
+        (ValueError("a bug"), "body", "connection", "unknown"),
+        (caused(BadStatusLine("SSH-2.0-x"), ValueError("nothing to unpack")), "send", "connection", "protocol"),
     ],
 )
 def test_classify_failure(exc: Exception, phase: str, kind: str, code: str) -> None:
