@@ -156,8 +156,8 @@ PATCHES = [
         7,
         "leaving early counts as a failure",
         "src/lamellar/stream.py",
-        "        self._core.end(Finish(Outcome.ABANDONED))\n        self._buffer.clear()\n        if self._core.reading",
-        "        self._core.end(Finish(Outcome.FAILED))\n        self._buffer.clear()\n        if self._core.reading",
+        "(Finish(Outcome.ABANDONED))\n        self._buffer.clear()\n        if self._core.reading",
+        "(Finish(Outcome.FAILED))\n        self._buffer.clear()\n        if self._core.reading",
         CONTRACT + "test_leaving_early_closes_the_provider_and_is_abandoned[scripted-leaf-stalls]",
     ),
     Patch(

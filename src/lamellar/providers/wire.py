@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..chat.options import ChatOptions
     from ..chat.request import ChatRequest
     from ..chat.response import ChatResponse
+    from ..chat.usage import Usage
     from ..errors import ExecutorError
 
 __all__ = ["Dialect", "Endpoint", "Exchange", "Quirks", "StreamParser", "WireRequest"]
@@ -109,6 +110,14 @@ class StreamParser(Protocol):
 
     finishing: bool
     """Whether the provider's finish signal was seen: the answer is whole, only its usage may still come."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has reported so far, in the normal form; None before it has.
+
+        Computed when it is asked for. It stays after `error` was set, and after `End` it is what `End` says.
+        """
+        ...
 
     def feed(self, data: bytes) -> list[StreamEvent | Progress]:
         """The events that `data` completes, in order. Empty when it completes none or only heartbeats."""

@@ -328,4 +328,4 @@ def caused(error: Exception, cause: Exception) -> Exception:
 def test_classify_failure(exc: Exception, phase: str, kind: str, code: str) -> None:
     error = classify_failure(exc, phase=phase)  # type: ignore[arg-type]
     assert (error.kind, getattr(error, "code", None)) == (kind, code)
-    assert error.counts_against_health is (code not in ("descriptors", "invalid_url"))
+    assert error.counts_against_health is (code not in ("descriptors", "invalid_url", "invalid_request"))

@@ -12,7 +12,7 @@ from ...errors import ErrorKind, ExecutorError
 from ..classify import clean, provider_error
 from ..wire import Exchange
 
-__all__ = ["content_filtered", "error_from", "malformed", "parse_error"]
+__all__ = ["content_filtered", "error_from", "malformed", "parse_error", "truncated"]
 
 _SHOWN = 300
 """Characters of a body that could not be read which are shown."""
@@ -68,6 +68,11 @@ def content_filtered(exchange: Exchange, status: int | None, what: str) -> Execu
         status=status,
         code="content_filter",
     )
+
+
+def truncated(exchange: Exchange, status: int, what: str) -> ExecutorError:
+    """The error for a stream that ended before the answer did."""
+    return ExecutorError(ErrorKind.TRUNCATED, what, provider=exchange.provider, model=exchange.model, status=status)
 
 
 def _build(exchange: Exchange, status: int, headers: Mapping[str, str], said: _Said, parsed: object) -> ExecutorError:

@@ -17,12 +17,13 @@ from ...chat.events import (
     StreamEvent,
     ThoughtSignatureChunk,
 )
-from ...errors import ErrorKind, ExecutorError
+from ...chat.usage import Usage
+from ...errors import ExecutorError
 from ..sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
 from ..thinking import ThinkSplitter
 from ..wire import Exchange
 from .answer import Answer
-from .errors import content_filtered, error_from, malformed, parse_error
+from .errors import content_filtered, error_from, malformed, parse_error, truncated
 from .reading import MESSAGE_EXTRAS, TOP_EXTRAS, details_reasoning, name_of, signature_of, text_pieces, tool_entries
 from .response import ANSWER_BLOCKED, PROMPT_BLOCKED, finish_failure, is_error, prompt_was_filtered
 from .stop import stop_reason
@@ -62,9 +63,14 @@ class ChatStreamParser:
         self._keep_raw = bool(options and options.capture_raw_body)
         self._last: Any = None
         self._finish: str | None = None
-        self._usage: object = None
+        self._usage: object = None  # as it was sent; of an answer that was not streamed, in the normal form
         self._response_id: str | None = None
         self._model: str | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What was reported so far, in the normal form."""
+        return self._usage if isinstance(self._usage, Usage) else usage_of(self._usage)
 
     def feed(self, data: bytes) -> _Events:
         """The events that `data` completes, in order."""
@@ -91,7 +97,7 @@ class ChatStreamParser:
         elif self._before is not None and not self._started:
             self._not_streamed(self._before, out)
         else:
-            self._truncated("the stream ended without a finish reason")
+            self._fail(truncated(self._exchange, _STATUS, "the stream ended without a finish reason"))
         return out
 
     def _over(self) -> bool:
@@ -239,7 +245,7 @@ class ChatStreamParser:
         if self._finish is not None:
             self._end(out)
         else:
-            self._truncated("the stream said [DONE] without a finish reason")
+            self._fail(truncated(self._exchange, _STATUS, "the stream said [DONE] without a finish reason"))
 
     def _end(self, out: _Events) -> None:
         for lifted, piece in self._splitter.finish() if self._splitter else ():
@@ -253,7 +259,7 @@ class ChatStreamParser:
         out.append(
             End(
                 stop_reason=reason,
-                usage=usage_of(self._usage),
+                usage=self.usage,
                 content=tuple(content),
                 response_id=self._response_id,
                 provider_model=self._model,
@@ -273,14 +279,7 @@ class ChatStreamParser:
         elif whole:
             self._fail(malformed(self._exchange, _STATUS, "an event is not JSON", payload))
         elif self._finish is None:
-            self._truncated("the stream ended in the middle of an event")
-
-    def _truncated(self, what: str) -> None:
-        self._fail(
-            ExecutorError(
-                ErrorKind.TRUNCATED, what, provider=self._exchange.provider, model=self._exchange.model, status=_STATUS
-            )
-        )
+            self._fail(truncated(self._exchange, _STATUS, "the stream ended in the middle of an event"))
 
     def _fail(self, error: ExecutorError) -> None:
         self.error = error
@@ -294,7 +293,8 @@ class ChatStreamParser:
             self._fail(error)
             return
         if events is None:
-            self._truncated("the stream ended before its first event")
+            self._fail(truncated(self._exchange, _STATUS, "the stream ended before its first event"))
         else:
             self._started = self.ended = self._stopped = True
             out.extend(events)
+            self._usage = next((event.usage for event in events if isinstance(event, End)), None)

@@ -2,6 +2,11 @@
 
 A call through httpx costs several times one through aiohttp, and its pool grows slower with every connection; this
 engine adds some microseconds to a bare aiohttp call. What it mends in aiohttp is told in `aiohttp_client`.
+
+aiohttp without its C extension (``AIOHTTP_NO_EXTENSIONS=1``, or a platform without a wheel) looks at an answer only
+once its headers have ended with an empty line. So a server that speaks no HTTP, such as an SSH server's greeting, is
+not noticed until it hangs up: the call waits for as long as the limits above the engine let it. With the extension it
+fails at its first bytes, with code ``protocol``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,5 @@
 """What a transport failure was, told from its chain of causes.
 
-The libraries wrap and rename: the same reset is a `ClientOSError` in aiohttp, a `ReadError` in httpx, and in httpx on
-the aiohttp transport a `ConnectTimeout`. So the chain is read from its innermost link outwards, and each link by the
-names of its classes, most derived first: nothing is imported, and httpx2 needs no line of its own.
-
 Every connection failure is kind ``connection``; its `code` says more: ``refused``, ``reset``, ``unreachable``, ``dns``,
 ``tls``, ``connect_timeout``, ``proxy``, ``disconnected`` (closed before an answer), ``eof`` (closed in the middle of a
 body), ``protocol`` (not HTTP), ``descriptors`` (this process has none left), ``unknown``. A `TimeoutError` alone says
@@ -13,18 +9,15 @@ timeout by name.
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from lamellar.errors import ErrorKind, ExecutorError, RejectedError
 from lamellar.secrets import scrub
 
-__all__ = ["Phase", "causes", "classify_failure", "failure_of"]
+from .links import QUIET, Phase, causes, word_of
 
-Phase = Literal["send", "body"]
-"""``send`` until the answer's headers are there, then ``body``."""
+__all__ = ["classify_failure", "failure_of"]
 
 _TEXTS = {
     "connect_timeout": "no connection to {where} within the connect timeout",
@@ -39,73 +32,6 @@ _TEXTS = {
     "protocol": "{where} does not answer in valid HTTP",
     "descriptors": "this process has no file descriptor left for a connection to {where}",
     "unknown": "the connection to {where} failed",
-}
-
-_QUIET = "quiet"  # a link that says no more than "closed": what that means depends on the phase
-_BY_NAME: dict[str, str] = {
-    # the operating system's
-    "ConnectionRefusedError": "refused",
-    "ConnectionResetError": "reset",
-    "ConnectionAbortedError": "reset",
-    "BrokenPipeError": "reset",
-    "gaierror": "dns",
-    "herror": "dns",
-    "SSLWantReadError": "",  # no failure: how a handshake waits, and so the context of its timeout
-    "SSLWantWriteError": "",
-    "SSLEOFError": "tls_eof",
-    "SSLZeroReturnError": "tls_eof",
-    "SSLError": "tls",
-    "CertificateError": "tls",
-    # aiohttp's and aiodns's
-    "DNSError": "dns",
-    "ClientConnectorDNSError": "dns",
-    "ClientConnectorSSLError": "tls",
-    "ClientConnectorCertificateError": "tls",
-    "ServerFingerprintMismatch": "tls",
-    "ClientHttpProxyError": "proxy",
-    "ClientProxyConnectionError": "proxy",
-    "ConnectionTimeoutError": "connect_timeout",
-    "SocketTimeoutError": "timeout",
-    "ServerDisconnectedError": _QUIET,
-    "ClientConnectionResetError": _QUIET,
-    "ContentLengthError": _QUIET,
-    "TransferEncodingError": "transfer",
-    "ContentEncodingError": "encoding",
-    "HttpProcessingError": "protocol",
-    "ClientPayloadError": _QUIET,
-    "ClientConnectorError": "unknown",
-    "ClientConnectionError": "unknown",
-    "InvalidURL": "url",
-    "NonHttpUrlClientError": "url",
-    # anyio's, h11's, httpcore's and httpx's, of either generation
-    "BrokenResourceError": "reset",
-    "EndOfStream": _QUIET,
-    "PoolTimeout": "pool",
-    "ConnectTimeout": "connect_timeout",
-    "ReadTimeout": "timeout",
-    "WriteTimeout": "timeout",
-    "ProxyError": "proxy",
-    "ConnectError": "unknown",
-    "ReadError": "reset",
-    "WriteError": "reset",
-    "RemoteProtocolError": "remote",
-    "LocalProtocolError": "request",
-    "DecodingError": "encoding",
-    "UnsupportedProtocol": "url",
-    # and zlib's, whose class is called just this
-    "error": "encoding",
-}
-_ERRNOS = {
-    errno.ECONNREFUSED: "refused",
-    errno.ECONNRESET: "reset",
-    errno.ECONNABORTED: "reset",
-    errno.EPIPE: "reset",
-    errno.ENETUNREACH: "unreachable",
-    errno.EHOSTUNREACH: "unreachable",
-    errno.ENETDOWN: "unreachable",
-    errno.EADDRNOTAVAIL: "unreachable",
-    errno.EMFILE: "descriptors",
-    errno.ENFILE: "descriptors",
 }
 
 
@@ -133,7 +59,8 @@ def classify_failure(
             return link
         if type(link).__name__ == "ClientPayloadError" and "ConnectionResetError" in str(link):
             return _error("reset", link, phase=phase, where=where, secrets=secrets)  # told in the text alone
-    found = next(((word, link) for link in chain if (word := _word(link, phase))), ("unknown", exc))
+    refused = "request" if phase == "send" and any(isinstance(link, ValueError) for link in chain) else "unknown"
+    found = next(((word, link) for link in chain if (word := word_of(link, phase))), (refused, exc))
     return _error(*found, phase=phase, where=where, secrets=secrets)
 
 
@@ -165,26 +92,6 @@ def failure_of(
         quoting = isinstance(error, ExecutorError) and error.kind is ErrorKind.INVALID_REQUEST
         error.__cause__ = None if quoting else safe_cause(exc, secrets)
     return error
-
-
-def causes(exc: BaseException, ambient: BaseException | None = None) -> Iterator[BaseException]:
-    """The links of the chain, innermost first; a group's members count as causes of the group.
-
-    A suppressed context counts: httpcore re-raises `from None`, which cuts the cause that it had set itself.
-    """
-    seen = {id(ambient)} if ambient is not None else set()
-
-    def walk(link: BaseException | None) -> Iterator[BaseException]:
-        if link is None or id(link) in seen:
-            return
-        seen.add(id(link))
-        yield from walk(link.__cause__ or link.__context__)
-        if isinstance(link, BaseExceptionGroup):
-            for member in link.exceptions:
-                yield from walk(member)
-        yield link
-
-    yield from walk(exc)
 
 
 def where_of(url: str) -> str:
@@ -225,46 +132,6 @@ def safe_cause(exc: BaseException, secrets: tuple[str, ...]) -> BaseException | 
     return clean
 
 
-def _word(link: BaseException, phase: Phase) -> str | None:
-    """What one link says, or None if it says nothing."""
-    text = str(link)
-    for cls in type(link).__mro__:
-        word = _BY_NAME.get(cls.__name__)
-        if word is None or (cls.__name__ == "error" and cls.__module__ not in ("zlib", "brotli")):
-            continue
-        if not word:
-            return None
-        if word == "remote":
-            # One class for a close and for nonsense; the close is told in h11's and httpcore's own constant words.
-            gone = text.startswith(("peer closed", "peer unexpectedly closed", "Server disconnected"))
-            return _QUIET if gone else "protocol"
-        if word == "transfer":
-            return _QUIET if "Not enough data" in text else "protocol"
-        if word == "tls_eof":
-            return "tls" if phase == "send" else _QUIET
-        if word == "connect_timeout" and _waited_for_slot(link):
-            return "pool"
-        if word == "unknown" and isinstance(link, OSError) and link.errno in _ERRNOS:
-            return _ERRNOS[link.errno]
-        return word
-    if isinstance(link, OSError):
-        if link.errno == errno.ETIMEDOUT:
-            return "connect_timeout" if phase == "send" else "reset"
-        return _ERRNOS.get(link.errno or 0)
-    return "request" if isinstance(link, ValueError) and phase == "send" else None
-
-
-def _waited_for_slot(link: BaseException) -> bool:
-    """Whether aiohttp's connect timeout ran out in its queue for a connection: it raises the same error for both."""
-    for cause in causes(link):
-        trace = cause.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_name == "_wait_for_available_connection":
-                return True
-            trace = trace.tb_next
-    return False
-
-
 def _error(
     word: str, link: BaseException, *, phase: Phase, where: str, secrets: tuple[str, ...]
 ) -> ExecutorError | RejectedError:
@@ -288,7 +155,7 @@ def _error(
             "a line break at the end of a key is the usual reason"
         )
         return ExecutorError(ErrorKind.INVALID_REQUEST, what, code=f"invalid_{word}")
-    if word == _QUIET:
+    if word == QUIET:
         word = "disconnected" if phase == "send" else "eof"
     detail = scrub(_detail(word, link), *secrets)
     return ExecutorError(

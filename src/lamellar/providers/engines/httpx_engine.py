@@ -16,10 +16,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
-from lamellar._version import __version__
 from lamellar.clock import Interruption
 from lamellar.errors import ConfigError, ErrorKind, LamellarError, RejectedError, StreamClosedError
 from lamellar.providers.wire import WireRequest
@@ -28,6 +26,7 @@ from .base import DRAIN_BYTES, DRAIN_SECONDS, Engine, EngineResponse, NetworkOpt
 from .clients import ClientsByLoop, LoopClient, closed_here
 from .failures import failure_of
 from .httpx_insides import close_lost, ended_before_call, lost_connections, need_socks, wake_aiohttp_reader
+from .httpx_pools import Pools
 from .network import ProxyRules, TlsContext
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class HttpxEngine(Engine):
         if isinstance(options, NetworkOptions):
             self._injected: AsyncClient | None = None
             tls = TlsContext(options)
-            self._clients = ClientsByLoop(lambda: _Client(_Pools(options, tls)))
+            self._clients = ClientsByLoop(lambda: _Client(Pools(options, tls)))
             if ProxyRules(options).uses_socks:
                 need_socks()
         else:
@@ -124,58 +123,17 @@ class HttpxEngine(Engine):
         await self._clients.aclose()
 
 
-class _Pools:
-    """Our own clients for one loop: one for direct connections, and one a proxy."""
-
-    def __init__(self, options: NetworkOptions, tls: TlsContext) -> None:
-        self._options = options
-        self._tls = tls
-        self._proxies = ProxyRules(options)
-        self._clients: dict[str | None, httpx.AsyncClient] = {}
-
-    def choose(self, url: str) -> tuple[httpx.AsyncClient, str | None]:
-        scheme, _, rest = url.partition("://")
-        proxy = self._proxies.find(scheme, rest.partition("/")[0].partition("?")[0])
-        if proxy not in self._clients:
-            self._clients[proxy] = self._open(proxy)
-        return self._clients[proxy], proxy
-
-    def _open(self, proxy: str | None) -> httpx.AsyncClient:
-        import httpx
-
-        options = self._options
-        context = self._tls.get()
-        secure = proxy is not None and proxy.startswith("https")
-        return httpx.AsyncClient(
-            verify=context,
-            proxy=None if proxy is None else httpx.Proxy(proxy, ssl_context=context if secure else None),
-            limits=httpx.Limits(
-                max_connections=options.max_connections,
-                max_keepalive_connections=None if options.keepalive else 0,
-                keepalive_expiry=options.keepalive,
-            ),
-            headers={"User-Agent": f"lamellar/{__version__}"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            trust_env=False,
-        )
-
-    async def aclose(self) -> None:
-        while self._clients:
-            _, client = self._clients.popitem()
-            await client.aclose()
-
-
 class _Client(LoopClient):
     """What is open on one loop."""
 
     __slots__ = ("_source",)
 
-    def __init__(self, source: _Pools | AsyncClient) -> None:
+    def __init__(self, source: Pools | AsyncClient) -> None:
         super().__init__()
         self._source = source
 
     def choose(self, url: str) -> tuple[AsyncClient, str | None]:
-        return self._source.choose(url) if isinstance(self._source, _Pools) else (self._source, None)
+        return self._source.choose(url) if isinstance(self._source, Pools) else (self._source, None)
 
     def recover(self, http: AsyncClient, response: httpx.Response | httpx2.Response | None = None) -> None:
         """After a cancellation: free what it has left behind in the pool."""
@@ -183,7 +141,7 @@ class _Client(LoopClient):
             self.spawn(partial(close_lost, http, lost))
 
     def closer(self) -> Callable[[], Awaitable[None]]:
-        return self._source.aclose if isinstance(self._source, _Pools) else _leave_open
+        return self._source.aclose if isinstance(self._source, Pools) else _leave_open
 
 
 async def _leave_open() -> None:

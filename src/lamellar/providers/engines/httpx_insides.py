@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lamellar.errors import ConfigError
 
-from .failures import causes
+from .links import causes
 
 if TYPE_CHECKING:
     import httpx

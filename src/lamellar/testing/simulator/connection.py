@@ -91,9 +91,14 @@ class Connection(asyncio.Protocol):
         if self._player is not None:
             self._player.advance()
 
+    @property
+    def gone(self) -> bool:
+        """Whether the connection is closed or closing: asyncio would log what is written to it."""
+        return self._transport is None or self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
         """Send."""
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def hang_up(self, *, reset: bool) -> None:
@@ -125,7 +130,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _next(self) -> None:
-        if self._player is not None or self._transport is None or self._transport.is_closing():
+        if self._player is not None or self.gone:
             return
         try:
             request = self._reader.next()

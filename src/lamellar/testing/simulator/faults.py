@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .gate import Gate
 from .replies import PLAIN, Reply, not_negative
@@ -44,7 +44,22 @@ class Cut(Reply):
 
 
 @dataclass(frozen=True, slots=True)
-class Reset(Reply):
+class _TooEarly(Reply):
+    """Ends the connection before the answer begins, or within it."""
+
+    how: ClassVar[Literal["eof", "reset"]]
+
+    when: Literal["before_headers"] | int = "before_headers"
+    reply: Reply = PLAIN
+
+    def steps(self, scene: Scene) -> Iterator[Step]:
+        """The end, at its time."""
+        if self.when == "before_headers":
+            return iter((HangUp(self.how),))
+        return Cut(self.reply, self.when, self.how).steps(scene)
+
+
+class Reset(_TooEarly):
     """Resets the connection (RST).
 
     Args:
@@ -52,18 +67,11 @@ class Reset(Reply):
         reply: What is sent until then.
     """
 
-    when: Literal["before_headers"] | int = "before_headers"
-    reply: Reply = PLAIN
-
-    def steps(self, scene: Scene) -> Iterator[Step]:
-        """The reset, at its time."""
-        if self.when == "before_headers":
-            return iter((HangUp("reset"),))
-        return Cut(self.reply, self.when, "reset").steps(scene)
+    __slots__ = ()
+    how: ClassVar[Literal["eof", "reset"]] = "reset"
 
 
-@dataclass(frozen=True, slots=True)
-class Eof(Reply):
+class Eof(_TooEarly):
     """Closes the connection in an orderly way (FIN), but too early.
 
     Args:
@@ -71,14 +79,8 @@ class Eof(Reply):
         reply: What is sent until then.
     """
 
-    when: Literal["before_headers"] | int = "before_headers"
-    reply: Reply = PLAIN
-
-    def steps(self, scene: Scene) -> Iterator[Step]:
-        """The close, at its time."""
-        if self.when == "before_headers":
-            return iter((HangUp("eof"),))
-        return Cut(self.reply, self.when, "eof").steps(scene)
+    __slots__ = ()
+    how: ClassVar[Literal["eof", "reset"]] = "eof"
 
 
 @dataclass(frozen=True, slots=True)

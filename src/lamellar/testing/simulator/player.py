@@ -23,6 +23,11 @@ class Stage(Protocol):
     loop: asyncio.AbstractEventLoop
     blocked: bool
 
+    @property
+    def gone(self) -> bool:
+        """Whether nothing can be sent any more; `Player.leave` follows, or has come."""
+        raise NotImplementedError
+
     def write(self, data: bytes) -> None:
         """Send."""
 
@@ -61,12 +66,12 @@ class Player:
         self._over = False
 
     def advance(self) -> None:
-        """Play on, until a step waits, the client's window is full, or the reply is over."""
+        """Play on, until a step waits, the client's window is full, the client has left, or the reply is over."""
         if self._running or self._waiting or self._over:
             return
         self._running = True
         try:
-            while not (self._stage.blocked or self._waiting or self._over):
+            while not (self._stage.blocked or self._stage.gone or self._waiting or self._over):
                 self._play(next(self._steps, None) or HangUp("eof"))
         except Exception as error:
             # A reply of the user's own is broken: nothing sensible can follow on this connection.

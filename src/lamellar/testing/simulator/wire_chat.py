@@ -11,10 +11,10 @@ from pydantic import JsonValue
 
 from lamellar.chat.content import ToolCall
 from lamellar.chat.usage import CompletionDetails, PromptDetails, Usage
-from lamellar.errors import ErrorKind
 
 from .steps import Part
 from .wire import HeartbeatKind, Problem, Route
+from .wire_chat_errors import error_of, wrong_request
 
 if TYPE_CHECKING:
     from .log import RequestLog
@@ -31,49 +31,6 @@ _FINISH = {
     "tool_call": "tool_calls",
     "content_filter": "content_filter",
     "stop_sequence": "stop",
-}
-
-_ERRORS: dict[ErrorKind, tuple[int, str, str | None, str]] = {
-    ErrorKind.RATE_LIMITED: (429, "requests", "rate_limit_exceeded", "Rate limit reached for {model}."),
-    ErrorKind.QUOTA_EXHAUSTED: (
-        429,
-        "insufficient_quota",
-        "insufficient_quota",
-        "You exceeded your current quota, please check your plan and billing details.",
-    ),
-    ErrorKind.OVERLOADED: (503, "server_error", "server_is_overloaded", "The server is currently overloaded."),
-    ErrorKind.SERVER_ERROR: (500, "server_error", None, "The server had an error while processing your request."),
-    ErrorKind.TIMEOUT: (504, "server_error", None, "The gateway timed out."),
-    ErrorKind.CONTEXT_OVERFLOW: (
-        400,
-        "invalid_request_error",
-        "context_length_exceeded",
-        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens.",
-    ),
-    ErrorKind.CONTENT_FILTERED: (
-        400,
-        "invalid_request_error",
-        "content_policy_violation",
-        "Your request was rejected as a result of our safety system.",
-    ),
-    ErrorKind.INVALID_REQUEST: (400, "invalid_request_error", None, "The request is not valid."),
-    ErrorKind.UNAUTHORIZED: (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
-    ErrorKind.PERMISSION_DENIED: (403, "invalid_request_error", None, "You have insufficient permissions."),
-    ErrorKind.MODEL_NOT_FOUND: (
-        404,
-        "invalid_request_error",
-        "model_not_found",
-        "The model `{model}` does not exist or you do not have access to it.",
-    ),
-}
-
-_KIND_OF_STATUS = {
-    429: ErrorKind.RATE_LIMITED,
-    401: ErrorKind.UNAUTHORIZED,
-    403: ErrorKind.PERMISSION_DENIED,
-    503: ErrorKind.OVERLOADED,
-    529: ErrorKind.OVERLOADED,
-    504: ErrorKind.TIMEOUT,
 }
 
 
@@ -105,18 +62,20 @@ class ChatWire:
     def check(self, path: str, body: JsonValue) -> Problem | None:
         """A JSON object with a model and messages."""
         if not isinstance(body, dict):
-            return _wrong("We could not parse the JSON body of your request. The API expects a JSON payload.")
+            return wrong_request("We could not parse the JSON body of your request. The API expects a JSON payload.")
         if self.model_of(path, body) is None:
-            return _wrong("you must provide a model parameter", "model")
+            return wrong_request("you must provide a model parameter", "model")
         messages = body.get("messages")
         if messages is None:
-            return _wrong("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+            return wrong_request("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
         if not isinstance(messages, list) or not all(isinstance(item, dict) and "role" in item for item in messages):
-            return _wrong("Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type")
+            return wrong_request(
+                "Invalid type for 'messages': expected an array of objects.", "messages", "invalid_type"
+            )
         if not messages:
-            return _wrong("Invalid 'messages': empty array.", "messages", "empty_array")
+            return wrong_request("Invalid 'messages': empty array.", "messages", "empty_array")
         if not isinstance(body.get("stream"), bool | None):
-            return _wrong("Invalid type for 'stream': expected a boolean.", "stream", "invalid_type")
+            return wrong_request("Invalid type for 'stream': expected a boolean.", "stream", "invalid_type")
         return None
 
     def model_of(self, path: str, body: JsonValue) -> str | None:
@@ -188,12 +147,12 @@ class ChatWire:
 
     def render_error(self, problem: Problem, request: RequestLog) -> tuple[int, bytes]:
         """`{error: {message, type, param, code}}`."""
-        status, error = _error(problem, request)
+        status, error = error_of(problem, request)
         return status, _dump({"error": error})
 
     def render_error_event(self, problem: Problem, request: RequestLog, *, named: bool = False) -> Part:
         """A chunk that is an error; named, as Groq does it, or not, as OpenAI does."""
-        part = _event({"error": _error(problem, request)[1]}, "error")
+        part = _event({"error": error_of(problem, request)[1]}, "error")
         return Part(b"event: error\n" + part.data, "error") if named else part
 
     def render_heartbeat(self, kind: HeartbeatKind, request: RequestLog) -> Part:
@@ -297,21 +256,3 @@ def _counted(prompt: int, said: int, thought: int) -> Usage:
             reasoning_tokens=thought, audio_tokens=0, accepted_prediction_tokens=0, rejected_prediction_tokens=0
         ),
     )
-
-
-def _wrong(message: str, param: str | None = None, code: str | None = None) -> Problem:
-    return Problem(ErrorKind.INVALID_REQUEST, message=message, param=param, code=code)
-
-
-def _error(problem: Problem, request: RequestLog) -> tuple[int, dict[str, JsonValue]]:
-    kind = problem.kind
-    if kind is None and problem.status is not None:
-        client = ErrorKind.INVALID_REQUEST if problem.status < 500 else ErrorKind.SERVER_ERROR
-        kind = _KIND_OF_STATUS.get(problem.status, client)
-    status, kind_of_error, code, message = _ERRORS.get(kind or ErrorKind.SERVER_ERROR, _ERRORS[ErrorKind.SERVER_ERROR])
-    return problem.status or status, {
-        "message": message.format(model=request.model) if problem.message is None else problem.message,
-        "type": kind_of_error if problem.type is None else problem.type,
-        "param": problem.param,
-        "code": code if problem.code is None else problem.code,
-    }
