@@ -1,7 +1,8 @@
 """For each rule of architecture section 4: a small patch that breaks it turns a named test red.
 
 Each patch is made to a copy of the sources, and the named test is run over the copy. A patch that no longer applies
-fails too, so this table is kept in step with the code. Rule 10 speaks of the cache, which comes in a later version.
+fails too, so this table is kept in step with the code. Of rule 10 only the replay of an answer as events exists yet; the
+rest of it comes with the cache.
 """
 
 from __future__ import annotations
@@ -200,6 +201,14 @@ PATCHES = [
         "                pass\n",
         CONTRACT + "test_nothing_is_held_across_a_yield[scripted-leaf]",
     ),
+    Patch(
+        10,
+        "a kept answer comes back as one lump of text",
+        "src/lamellar/replay.py",
+        "        elif isinstance(part, ToolCall):\n",
+        "        elif False:\n",
+        "tests/test_replay.py::test_a_replayed_answer_keeps_its_reasoning_and_its_tool_calls_apart_from_its_text",
+    ),
 ]
 
 
@@ -263,5 +272,5 @@ def test_a_patch_that_breaks_the_rule_turns_its_test_red(patch: Patch, outcomes:
     assert outcomes[patch] == "red", f"{patch.test} is still green"
 
 
-def test_every_rule_but_the_caches_has_a_patch() -> None:
-    assert {patch.rule for patch in PATCHES} == set(range(1, 10))
+def test_every_rule_has_a_patch() -> None:
+    assert {patch.rule for patch in PATCHES} == set(range(1, 11))
