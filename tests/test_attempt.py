@@ -196,6 +196,35 @@ def test_a_leaf_of_nothing_does_not_stop_the_clock(batch: tuple) -> None:
     asyncio.run(main())
 
 
+def test_a_deadline_among_heartbeats_after_content_is_an_interruption() -> None:
+    class Beating(EventSource):
+        def __init__(self) -> None:
+            self.batches = [(Chunk("a"),)]
+
+        async def read(self):
+            return self.batches.pop() if self.batches else (Chunk(""),)
+
+        def finish(self, finish):
+            pass
+
+    class Leaf:
+        name = "beating"
+
+        async def exec_chat_response(self, model, chat_req, options=None):
+            raise NotImplementedError
+
+        async def exec_chat_stream_events(self, model, chat_req, options=None):
+            return LlmEventStream(Beating())
+
+    async def main() -> None:
+        async with Stack(Timeout(total=0.05), Leaf()).build() as executor:
+            with pytest.raises(StreamInterruptedError) as caught:
+                await (await executor.exec_chat_stream_events("m", REQUEST)).collect()
+            assert (caught.value.kind, caught.value.text) == (ErrorKind.DEADLINE, "a")
+
+    asyncio.run(main())
+
+
 def test_an_attempt_closed_in_the_middle_of_a_wait_has_its_time_on_the_record() -> None:
     async def main() -> None:
         async with Stack(ScriptedExecutor([Chunk("a"), Hang()])).build() as executor:

@@ -15,7 +15,6 @@ from .chat.events import Chunk, End, Progress, ReasoningChunk, Start, StreamEven
 from .chat.response import ChatResponse
 from .errors import (
     ErrorKind,
-    ExecutorError,
     LamellarError,
     StreamClosedError,
     StreamInterruptedError,
@@ -131,7 +130,7 @@ class AttemptSource(InnerSource):
         """A turn of the loop, under the limits: a leaf of heartbeats alone must not keep the timers from their work."""
         try:
             await self._watch.wait(asyncio.sleep, 0)
-        except ExecutorError as error:
+        except LamellarError as error:
             raise self._broken(error) from None
 
     async def _read_batch(self) -> Sequence[StreamEvent | Progress]:

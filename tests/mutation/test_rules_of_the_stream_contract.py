@@ -1,8 +1,8 @@
 """For each rule of architecture section 4: a small patch that breaks it turns a named test red.
 
 Each patch is made to a copy of the sources, and the named test is run over the copy. A patch that no longer applies
-fails too, so this table is kept in step with the code. Of rule 10 only the replay of an answer as events exists yet; the
-rest of it comes with the cache.
+fails too, so this table is kept in step with the code. Of rule 10 only the replay of an answer as events exists yet;
+the rest of it comes with the cache.
 """
 
 from __future__ import annotations
