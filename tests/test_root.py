@@ -15,12 +15,14 @@ from lamellar import (
     End,
     ErrorKind,
     ExecutorError,
+    LayerSpec,
     LlmExecutor,
     Outcome,
     RejectedError,
     Stack,
     StackExecutor,
     StreamClosedError,
+    Target,
 )
 from lamellar.middleware import Fallback, Retry, Timeout
 from lamellar.testing import Hang, ManualClock, Scripted, ScriptedExecutor, answer, run_virtual
@@ -228,6 +230,27 @@ def test_two_runs_over_one_executor_work() -> None:
     del stream
     gc.collect()
     assert not executor._streams, "a stream whose loop is gone is not remembered for ever"
+
+
+async def test_a_layer_that_wraps_nothing_is_named_when_the_stack_is_built() -> None:
+    class Forgetful(LayerSpec):
+        def wrap(self, inner, context):
+            pass
+
+    stack = Stack(Forgetful(), ScriptedExecutor("x"))
+    assert "forgetful" in stack.describe(), "a spec without a kind is called by its class"
+    with pytest.raises(ConfigError, match=r"Forgetful.wrap returned NoneType"):
+        stack.build()
+
+
+async def test_the_error_names_the_target_that_failed() -> None:
+    down = ScriptedExecutor(ExecutorError("overloaded", "busy", provider="openai", model="m"), name="openai")
+    async with Stack(Fallback(Target(down, name="east"))).build() as executor:
+        with pytest.raises(ExecutorError) as caught:
+            await executor.exec_chat_response("m", REQUEST)
+    assert caught.value.target == "east"
+    assert str(caught.value) == "overloaded at east from openai/m: busy"
+    assert repr(caught.value) == "ExecutorError('overloaded', 'busy')"
 
 
 async def test_an_injected_clock_holds_every_wait() -> None:

@@ -8,6 +8,7 @@ the provider, never the consumer's own.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -69,7 +70,7 @@ class Timeout(LayerSpec):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"{name}: a limit is more than zero seconds; write None to switch it off")
-        for inner, outer in (("first_content", "attempt"), ("idle", "attempt"), ("attempt", "total")):
+        for inner, outer in (*product(("first_content", "idle"), ("attempt", "total")), ("attempt", "total")):
             low, high = getattr(self, inner), getattr(self, outer)
             if low is not None and high is not None and low > high:
                 raise ConfigError(f"{inner}={low:g} can never act, because {outer}={high:g} is shorter")

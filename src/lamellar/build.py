@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from .attempt import Attempt
+from .errors import ConfigError
 from .watch import AttemptLimits
 
 if TYPE_CHECKING:
@@ -66,12 +67,23 @@ class BuildContext:
         return Attempt(leaf, self.target or leaf.name, self.limits)
 
 
+def _checked(made: LlmExecutor, maker: str) -> LlmExecutor:
+    """What a spec has made, if it is an executor: the mistake of a layer of one's own is told where it is made."""
+    from .executor import LlmExecutor
+
+    if not isinstance(made, LlmExecutor):
+        raise ConfigError(
+            f"{maker} returned {type(made).__name__}, and an executor is expected; is a `return` missing?"
+        )
+    return made
+
+
 def assemble(layers: tuple[LayerSpec, ...], executor: ExecutorSpec, context: BuildContext) -> LlmExecutor:
     """Make `executor` and wrap it in `layers`, the first listed outermost."""
     contexts = [context]
     for layer in layers:
         contexts.append(layer.context(contexts[-1]))
-    built = executor.make(contexts[-1])
+    built = _checked(executor.make(contexts[-1]), f"{type(executor).__name__}.make")
     for layer, around in zip(reversed(layers), reversed(contexts[:-1]), strict=True):
-        built = layer.wrap(built, around)
+        built = _checked(layer.wrap(built, around), f"{type(layer).__name__}.wrap")
     return built

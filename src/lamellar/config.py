@@ -54,14 +54,21 @@ def _parse(model: type[StackT], text: str, format: str, where: str) -> StackT:  
     if not isinstance(data, dict):
         found = type(data).__name__
         raise ConfigError(f"{where}expected a mapping with `version`, `layers` and `executor`, got {found}")
+    problems: list[str] = []
     if "executor" not in data:
-        raise ConfigError(f"{where}executor: required, but missing; for example `executor: openai`")
+        # Told with everything else that is wrong, for instance a misspelt `executor`.
+        problems.append("executor: required, but missing; for example `executor: openai`")
+        data = {**data, "executor": "openai"}
+    stack: StackT | None = None
     try:
-        return model.model_validate(data)
+        stack = model.model_validate(data)
     except ValidationError as error:
-        raise explain(error, model, prefix=where) from None
+        problems += explain(error, model, prefix="").problems
     except ConfigError as error:
-        raise ConfigError("\n".join(where + problem for problem in error.problems), problems=error.problems) from None
+        problems += error.problems
+    if problems or stack is None:
+        raise ConfigError("\n".join(where + problem for problem in problems), problems=problems)
+    return stack
 
 
 def _read(text: str, format: str, where: str) -> object:  # noqa: A002

@@ -121,6 +121,8 @@ class ExecutorError(LamellarError):
         self.code = code
         self.retry_after = retry_after
         self.request_id = request_id
+        self.target: str | None = None
+        """The name of the target that failed, once it has; None outside of a stack."""
         verdict = VERDICTS[self.kind]
         self.retryable = verdict.retryable if retryable is None else retryable
         self.failover = verdict.failover if failover is None else failover
@@ -128,10 +130,18 @@ class ExecutorError(LamellarError):
             counts_against_health = verdict.counts_against_health and status not in _NO_HEALTH_STATUS
         self.counts_against_health = counts_against_health
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.kind.value!r}, {self.message!r})"
+
     def __str__(self) -> str:
         where = "/".join(part for part in (self.provider, self.model) if part)
+        at = f" at {self.target}" if self.target not in (None, where, self.provider) else ""
         said = ", ".join(str(part) for part in (self.status, self.code) if part is not None)
-        return f"{self.kind}{f' from {where}' if where else ''}{f' ({said})' if said else ''}: {self.message}"
+        return f"{self.kind}{at}{f' from {where}' if where else ''}{f' ({said})' if said else ''}: {self.message}"
+
+
+_INHERITED = ("provider", "model", "status", "code", "retry_after", "request_id", "counts_against_health", "target")
+"""What an interruption has of its cause."""
 
 
 class StreamInterruptedError(ExecutorError):
@@ -164,7 +174,7 @@ class StreamInterruptedError(ExecutorError):
             counts_against_health=False,
         )
         if isinstance(cause, ExecutorError):
-            for name in ("provider", "model", "status", "code", "retry_after", "request_id", "counts_against_health"):
+            for name in _INHERITED:
                 setattr(self, name, getattr(cause, name))
         self.cause = cause
         self.partial = partial
@@ -222,6 +232,9 @@ class RejectedError(LamellarError):
         self.retry_after = retry_after
         self.target = target
         self.retryable, self.failover, self.counts_against_health = VERDICTS[self.kind]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.kind.value!r}, {self.message!r})"
 
     def __str__(self) -> str:
         return f"{self.kind}{f' at {self.target}' if self.target else ''}: {self.message}"

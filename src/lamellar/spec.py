@@ -33,6 +33,12 @@ class Spec(Frozen):
     kind: ClassVar[str]
     """The name under which it is registered and written in files."""
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """A spec that is given no `kind` is called by its class's name in lower case."""
+        if not getattr(cls, "__abstractmethods__", None) and not any("kind" in vars(base) for base in cls.__mro__):
+            cls.kind = cls.__name__.lower()
+
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Plates stand first and without a name, as in code; then what else was said."""
         said = list(super().__repr_args__())

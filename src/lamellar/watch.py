@@ -147,7 +147,7 @@ class AttemptWatch:
         said = _SAID[limit]
         if limit in self.limits._fields:
             said += f" within {getattr(self.limits, limit):g} s (limit `{limit}`)"
-        return ExecutorError(
+        told = ExecutorError(
             ErrorKind.TIMEOUT,
             said,
             provider=self.live.provider,
@@ -157,6 +157,8 @@ class AttemptWatch:
             # The caller's own haste is no fault of the provider's.
             counts_against_health=limit not in ("deadline", "reserve"),
         )
+        told.target = self.live.target
+        return told
 
     def classify(self, error: Exception) -> LamellarError:
         """Any exception of a leaf as one of our tree."""
@@ -165,6 +167,7 @@ class AttemptWatch:
                 error.provider = error.provider or self.live.provider
                 error.model = error.model or self.live.model
                 error.request_id = error.request_id or self.live.request_id
+                error.target = error.target or self.live.target
                 if self.paused_long and error.kind in (ErrorKind.CONNECTION, ErrorKind.TRUNCATED):
                     error.counts_against_health = False  # the consumer let it go stale, not the provider
             return error
@@ -177,6 +180,7 @@ class AttemptWatch:
             retryable=False,
         )
         shown = f"{error!s} {error!r}"
+        told.target = self.live.target
         told.__cause__ = error if scrub(shown) == shown else None  # a traceback would show it
         return told
 

@@ -225,6 +225,7 @@ def test_a_bare_timeout_has_the_documented_defaults() -> None:
         ({"idle": -1}, "zero seconds or more"),
         ({"first_content": 30, "attempt": 10}, "can never act"),
         ({"attempt": 30, "total": 10}, "can never act"),
+        ({"first_content": 30, "total": 10}, "can never act"),
         ({"reserve": 1}, "reserve"),
         ({"first_contnet": 3}, "did you mean 'first_content'"),
         ({"total": "soon"}, "expected a duration"),

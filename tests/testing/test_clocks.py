@@ -113,3 +113,14 @@ def test_virtual_timeouts_fire_when_they_are_due() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtual(main()) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("run", [run_virtual, lambda main: asyncio.run(ManualClock().run(main))], ids=["loop", "clock"])
+def test_a_wait_that_nothing_ends_is_told_and_does_not_hang(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lamellar.testing.clocks._PATIENCE", 0.05)
+
+    async def forever() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(RuntimeError, match="nothing is left to wait for"):
+        run(forever())

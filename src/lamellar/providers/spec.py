@@ -109,7 +109,7 @@ class HttpProvider(ExecutorSpec):
         if not key and self.base_url is None:
             raise ConfigError(
                 f"{self.kind}.api_key: no key; set the environment variable {self.entry.key_variable}, "
-                f"or pass api_key={{env: NAME}}"
+                f'or pass api_key={{"env": "NAME"}}'
             )
         return key or None
 

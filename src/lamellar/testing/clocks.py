@@ -15,6 +15,15 @@ __all__ = ["ManualClock", "VirtualTimeLoop", "run_virtual"]
 
 T = TypeVar("T")
 
+_MOMENT = 0.01
+_PATIENCE = 5.0
+"""Real seconds that a test may wait for something that is no timer, such as another thread."""
+
+_STUCK = (
+    "nothing is left to wait for: no timer is set, and the code under test waits for something that never comes; "
+    "is a limit missing (a Timeout, a CallContext with a timeout)?"
+)
+
 
 class _Timer:
     __slots__ = ("callback",)
@@ -88,15 +97,23 @@ class ManualClock(Clock):
         """Run to its end, letting time jump to whatever it waits for.
 
         For code that waits for this clock alone. What waits for real I/O too gets a moment of real time at each jump.
+
+        Raises:
+            RuntimeError: No timer is set, and nothing happened for five real seconds: the code would wait for ever.
         """
         task = asyncio.ensure_future(awaitable)
         try:
             await self.settle()
+            idle = 0.0
             while not task.done():
                 due = self.next_timer
                 if due is None:
-                    await asyncio.wait({task}, timeout=0.01)
+                    await asyncio.wait({task}, timeout=_MOMENT)
+                    idle += _MOMENT
+                    if idle >= _PATIENCE:
+                        raise RuntimeError(_STUCK)
                 else:
+                    idle = 0.0
                     await self.advance(due - self._now)
         finally:
             task.cancel()
@@ -122,7 +139,9 @@ class _JumpingSelector(selectors.DefaultSelector):
         if not ready and timeout is not None and timeout > 0:
             self.jumped += timeout
         elif not ready and timeout is None:
-            return super().select(None)  # nothing scheduled at all: only another thread can go on
+            ready = super().select(_PATIENCE)  # nothing scheduled at all: only another thread can go on
+            if not ready:
+                raise RuntimeError(_STUCK)
         return ready
 
 
@@ -143,6 +162,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtual(main: Coroutine[object, object, T]) -> T:
-    """`asyncio.run` in virtual time: an hour of sleeping takes no time at all."""
+    """`asyncio.run` in virtual time: an hour of sleeping takes no time at all.
+
+    Raises:
+        RuntimeError: No timer is set, and nothing happened for five real seconds: the code would wait for ever.
+    """
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
