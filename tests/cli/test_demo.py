@@ -171,7 +171,7 @@ def test_a_claim_that_does_not_hold_is_told_and_fails():
     assert (result.code, result.err) == (1, "")
     assert "✗  Not so: answered by the right provider." in result.out
     assert "✗  Not so: call succeeded." in result.out
-    assert "unauthorized from openai/gpt-4.1-mini (401" in result.out
+    assert "unauthorized at backup from openai/gpt-4.1-mini (401" in result.out
     assert re.search(r"✗  2 scenes, 3 requests, .* of 12 checks failed\.", result.out)
 
     result = lamellar("demo", "--json", script=FALSE_CLAIMS)
