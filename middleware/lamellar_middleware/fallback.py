@@ -34,6 +34,8 @@ from lamellar.spec import ExecutorSpec, Spec
 from lamellar.stream import LlmEventStream
 from lamellar.target import AnyTarget, TargetExecutor, named_targets
 
+from .shared import call_hook, check_kinds, empty_answer
+
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
     from lamellar.chat.options import ChatOptions
@@ -100,11 +102,7 @@ class Fallback(ExecutorSpec):
     @field_validator("rules", mode="before")
     @classmethod
     def _known_kinds(cls, rules: object) -> object:
-        from lamellar.frozen import nearest
-
-        for kind in rules if isinstance(rules, dict) else ():
-            if kind not in tuple(ErrorKind):
-                raise ConfigError(f"'{kind}' is no kind of error{nearest(str(kind), tuple(ErrorKind))}")
+        check_kinds(rules)
         return rules
 
     @model_validator(mode="after")
@@ -153,6 +151,7 @@ class FallbackExecutor(CompositeExecutor):
         queue = self._in_order(scope)
         errors: list[LamellarError] = []
         outcome: ResultT | ExecutorError | RejectedError | None = None
+        event: FallbackEvent | None = None
         try:
             while True:
                 target, *later = queue
@@ -167,11 +166,12 @@ class FallbackExecutor(CompositeExecutor):
                 queue = self._candidates(later, target, outcome, scope)
                 if not queue:
                     raise decisive(errors)
-                self._tell(FallbackEvent(target.name, queue[0].name, outcome))
+                event = FallbackEvent(target.name, queue[0].name, outcome)
+                call_hook(self.spec.on_fallback, event, "on_fallback", _logger)
         finally:
             # An error's traceback holds this frame: what the frame holds would live as long as anyone keeps the error.
             errors.clear()
-            outcome = None
+            outcome = event = None
 
     async def _ask(
         self,
@@ -207,13 +207,7 @@ class FallbackExecutor(CompositeExecutor):
     ) -> ExecutorError | RejectedError | None:
         """What is wrong with an answer by the rules of this fallback, or None."""
         if self.spec.on_empty == "fallback" and result.is_empty:
-            return ExecutorError(
-                ErrorKind.EMPTY,
-                "the answer has no content, no tool call and no usage",
-                provider=target.inner.name,
-                model=target.model or model,
-                failover=True,
-            )
+            return empty_answer(target.inner.name, target.model or model, failover=True)
         if self.spec.accept is None:
             return None
         return self._turned_down(result.preview() if isinstance(result, LlmEventStream) else result, target)
@@ -265,13 +259,6 @@ class FallbackExecutor(CompositeExecutor):
         if place != self._stuck_at or scope.clock.now() >= self._stuck_until:
             self._stuck_at = place
             self._stuck_until = scope.clock.now() + seconds(self.spec.sticky)
-
-    def _tell(self, event: FallbackEvent) -> None:
-        if self.spec.on_fallback is not None:
-            try:
-                self.spec.on_fallback(event)
-            except Exception:
-                _logger.exception("the on_fallback hook failed")
 
 
 def _grant(scope: CallScope, later: int) -> float | None:

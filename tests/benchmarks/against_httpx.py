@@ -48,7 +48,6 @@ async def measure(rounds: int, base: str) -> dict[str, float]:
     over_httpx = OpenAI(base_url=f"{base}/v1", api_key="sk-x", engine="httpx")
     stack = full(aiohttp, aiohttp).build()
     stack_httpx = full(over_httpx, over_httpx).build()
-    failover = full(failing, aiohttp).build()
     leaf = ScriptedExecutor(answer("x"), repeat=True)
     noop = full(leaf, leaf).build()
     no_retry = Stack(Fallback(Target(failing, model="m"), Target(aiohttp, model="m"))).build()
@@ -103,7 +102,7 @@ async def measure(rounds: int, base: str) -> dict[str, float]:
                 await call()
             if turn:  # the first round warms up
                 seen[name].append((time.process_time() - began) / count / units * 1e6)
-    for each in (stack, stack_httpx, failover, noop, no_retry):
+    for each in (stack, stack_httpx, noop, no_retry):
         await each.aclose()
     await client.aclose()
     return {name: statistics.median(values) for name, values in seen.items()}

@@ -10,6 +10,7 @@ from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedErr
 from lamellar.executor import ExecutorWrapper, Operation, ResultT, discard
 from lamellar.scope import CallScope, current_scope
 
+from ..shared import call_hook, empty_answer
 from .budget import BudgetLedger
 from .spec import KindPolicy, RetryEvent
 
@@ -39,6 +40,8 @@ class RetryExecutor(ExecutorWrapper):
     def __init__(self, inner: LlmExecutor, spec: Retry, clock: Clock) -> None:
         super().__init__(inner)
         self.spec = spec
+        # Only these ask for the time since the first attempt.
+        self._timed = any(each is not None for each in (spec.window, spec.stop, spec.wait))
         self._ledger = BudgetLedger(spec.budget, clock) if spec.budget is not None else None
 
     async def _exec(
@@ -47,7 +50,7 @@ class RetryExecutor(ExecutorWrapper):
         if self._ledger is not None:
             self._ledger.call()
         scope = current_scope()
-        began = scope.stopwatch.elapsed() if scope is not None else 0.0
+        began = scope.stopwatch.elapsed() if scope is not None and self._timed else 0.0
         number = 1
         errors: list[LamellarError] = []
         backoff: Backoff | None = None
@@ -66,7 +69,7 @@ class RetryExecutor(ExecutorWrapper):
                 if scope is None or wait is None or _outlasts(wait, scope) or not self._affords():
                     raise latest(errors)
                 event = RetryEvent(number, outcome, wait, model, self.inner.name)
-                self._tell(event)
+                call_hook(self.spec.on_retry, event, "on_retry", _logger)
                 scope.note_backoff(wait)
                 await scope.clock.sleep(wait)
                 number += 1
@@ -85,7 +88,7 @@ class RetryExecutor(ExecutorWrapper):
             return error
         if self.spec.on_empty == "retry" and result.is_empty:
             discard(result)
-            empty = _empty(self.inner.name, model)
+            empty = empty_answer(self.inner.name, model)
             scope = current_scope()
             if scope is not None:
                 scope.blame_last(empty)
@@ -112,21 +115,8 @@ class RetryExecutor(ExecutorWrapper):
     def _affords(self) -> bool:
         return self._ledger is None or self._ledger.take()
 
-    def _tell(self, event: RetryEvent) -> None:
-        if self.spec.on_retry is not None:
-            try:
-                self.spec.on_retry(event)
-            except Exception:
-                _logger.exception("the on_retry hook failed")
-
 
 def _outlasts(wait: float, scope: CallScope) -> bool:
     """Whether the wait would use up what is left of the call."""
     remaining = scope.remaining()
     return remaining is not None and wait >= remaining
-
-
-def _empty(provider: str, model: str) -> ExecutorError:
-    return ExecutorError(
-        ErrorKind.EMPTY, "the answer has no content, no tool call and no usage", provider=provider, model=model
-    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lamellar.coderef import CodeRef
 from lamellar.durations import Duration, seconds
@@ -13,6 +13,7 @@ from lamellar.errors import ConfigError, ErrorKind, LamellarError
 from lamellar.frozen import Frozen
 from lamellar.spec import LayerSpec
 
+from ..shared import check_kinds
 from .budget import RetryBudget
 
 if TYPE_CHECKING:
@@ -97,16 +98,11 @@ class Retry(LayerSpec):
     stop: CodeRef | None = None
     wait: CodeRef | None = None
 
-    @model_validator(mode="before")
+    @field_validator("kinds", mode="before")
     @classmethod
-    def _kinds_by_name(cls, data: Any) -> Any:
-        kinds = data.get("kinds") if isinstance(data, dict) else None
-        for kind in kinds if isinstance(kinds, dict) else ():
-            if kind not in tuple(ErrorKind):
-                from lamellar.frozen import nearest
-
-                raise ConfigError(f"kinds: '{kind}' is no kind of error{nearest(str(kind), tuple(ErrorKind))}")
-        return data
+    def _known_kinds(cls, kinds: object) -> object:
+        check_kinds(kinds)
+        return kinds
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
