@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .anthropic import Anthropic
+    from .auto import Auto
+    from .gemini import Gemini
     from .http import HttpExecutor
     from .openai import OpenAI
 
-__all__ = ["HttpExecutor", "OpenAI"]
+__all__ = ["Anthropic", "Auto", "Gemini", "HttpExecutor", "OpenAI"]
 
-_HOMES = {"HttpExecutor": "http", "OpenAI": "openai"}
+_HOMES = {"Anthropic": "anthropic", "Auto": "auto", "Gemini": "gemini", "HttpExecutor": "http", "OpenAI": "openai"}
 
 
 def __getattr__(name: str) -> object:

@@ -16,21 +16,117 @@ class CatalogEntry:
     Args:
         namespace: The provider's name.
         base_url: Its endpoint.
-        key_variable: The environment variable that holds its key.
-        base_url_variable: The environment variable that overrides the endpoint.
+        key_variable: The environment variable that holds its key; None where there is no key.
         dialect: The name of its wire format.
+        rules: Patterns of the model names that belong here without a namespace before them (`fnmatch`).
+        key_optional: Whether it can do without a key.
         quirks: How it differs from the dialect's rule.
     """
 
     namespace: str
     base_url: str
-    key_variable: str
-    base_url_variable: str
+    key_variable: str | None
     dialect: str
-    quirks: Quirks = Quirks()
+    rules: tuple[str, ...] = ()
+    key_optional: bool = False
+    quirks: Quirks = Quirks(cache="none")
+
+    @property
+    def base_url_variable(self) -> str:
+        """The environment variable that overrides the endpoint, such as ``GROQ_BASE_URL``."""
+        return f"{self.namespace.upper()}_BASE_URL"
 
 
-CATALOG: dict[str, CatalogEntry] = {
-    entry.namespace: entry
-    for entry in (CatalogEntry("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL", "chat"),)
-}
+_THINKING = Quirks(reasoning="thinking", cache="none")
+
+_ROWS = (
+    CatalogEntry(
+        "openai",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        "chat",
+        ("gpt*", "o1*", "o3*", "o4*", "chatgpt*", "codex*"),
+        quirks=Quirks(),
+    ),
+    CatalogEntry(
+        "openai_resp",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        "responses",
+        ("gpt-5*", "gpt*codex*", "gpt*pro*"),
+        quirks=Quirks(),
+    ),
+    CatalogEntry("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", "anthropic", ("claude*",)),
+    CatalogEntry(
+        "gemini", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", "gemini", ("gemini*",)
+    ),
+    CatalogEntry("vertex", "https://aiplatform.googleapis.com", "VERTEX_API_KEY", "vertex"),
+    CatalogEntry("azure", "https://openai.azure.com/openai/v1", "AZURE_OPENAI_API_KEY", "azure"),
+    CatalogEntry("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com", "BEDROCK_API_KEY", "converse"),
+    CatalogEntry("cohere", "https://api.cohere.com/v2", "COHERE_API_KEY", "cohere", ("command*",)),
+    CatalogEntry("ollama", "http://localhost:11434", None, "ollama", ("gpt-oss*",)),
+    CatalogEntry("ollama_cloud", "https://ollama.com", "OLLAMA_API_KEY", "ollama"),
+    CatalogEntry(
+        "mistral",
+        "https://api.mistral.ai/v1",
+        "MISTRAL_API_KEY",
+        "chat",
+        ("mistral*", "magistral*", "ministral*", "codestral*"),
+        quirks=Quirks(
+            include_usage=False,
+            max_tokens_field="max_tokens",
+            seed_field="random_seed",
+            reasoning_back="thinking",
+            cache="none",
+            documents="document_url",
+        ),
+    ),
+    CatalogEntry(
+        "groq",
+        "https://api.groq.com/openai/v1",
+        "GROQ_API_KEY",
+        "chat",
+        quirks=Quirks(reasoning="groq", cache="none"),
+    ),
+    CatalogEntry(
+        "deepseek",
+        "https://api.deepseek.com/v1",
+        "DEEPSEEK_API_KEY",
+        "chat",
+        ("deepseek-*",),
+        quirks=Quirks(reasoning="thinking", reasoning_back="reasoning_content", cache="none"),
+    ),
+    CatalogEntry("xai", "https://api.x.ai/v1", "XAI_API_KEY", "chat", ("grok*",)),
+    CatalogEntry(
+        "openrouter",
+        "https://openrouter.ai/api/v1",
+        "OPENROUTER_API_KEY",
+        "chat",
+        quirks=Quirks(reasoning="object", reasoning_back="reasoning", cache="parts", documents="file_url"),
+    ),
+    CatalogEntry("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "chat"),
+    CatalogEntry("fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", "chat", ("*fireworks*",)),
+    CatalogEntry("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "chat"),
+    CatalogEntry("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", "chat", ("sonar*",)),
+    CatalogEntry("nebius", "https://api.studio.nebius.ai/v1", "NEBIUS_API_KEY", "chat"),
+    CatalogEntry("moonshot", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY", "chat", ("moonshot-*",)),
+    CatalogEntry("kimi", "https://api.moonshot.ai/v1", "KIMI_API_KEY", "chat", ("kimi-*",)),
+    CatalogEntry("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", "chat", ("glm*",), quirks=_THINKING),
+    CatalogEntry("bigmodel", "https://open.bigmodel.cn/api/paas/v4", "BIGMODEL_API_KEY", "chat", quirks=_THINKING),
+    CatalogEntry("aliyun", "https://dashscope.aliyuncs.com/compatible-mode/v1", "ALIYUN_API_KEY", "chat", ("qwen*",)),
+    CatalogEntry("qwen_cloud", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "QWEN_CLOUD_API_KEY", "chat"),
+    CatalogEntry("aihubmix", "https://aihubmix.com/v1", "AIHUBMIX_API_KEY", "chat"),
+    CatalogEntry("mimo", "https://api.mimo.com/openai/v1", "MIMO_API_KEY", "chat", ("mimo-*",)),
+    CatalogEntry("sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY", "chat"),
+    CatalogEntry("huggingface", "https://router.huggingface.co/v1", "HF_TOKEN", "chat"),
+    CatalogEntry("github", "https://models.github.ai/inference", "GITHUB_TOKEN", "chat"),
+    CatalogEntry(
+        "minimax", "https://api.minimax.io/anthropic/v1", "MINIMAX_API_KEY", "anthropic", ("minimax-*", "MiniMax-*")
+    ),
+    CatalogEntry("baidu", "https://qianfan.baidubce.com/v2", "BAIDU_API_KEY", "chat"),
+    CatalogEntry("lmstudio", "http://localhost:1234/v1", "LMSTUDIO_API_KEY", "chat", key_optional=True),
+    CatalogEntry("vllm", "http://localhost:8000/v1", "VLLM_API_KEY", "chat", key_optional=True),
+    CatalogEntry("llamacpp", "http://localhost:8080/v1", "LLAMACPP_API_KEY", "chat", key_optional=True),
+)
+
+CATALOG: dict[str, CatalogEntry] = {entry.namespace: entry for entry in _ROWS}

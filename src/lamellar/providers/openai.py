@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from .spec import HttpProvider
-
-if TYPE_CHECKING:
-    from .wire import Dialect
 
 __all__ = ["OpenAI"]
 
@@ -29,12 +26,6 @@ class OpenAI(HttpProvider):
 
     organization: str | None = None
     project: str | None = None
-
-    def dialect(self) -> Dialect:
-        """Chat Completions."""
-        from .chat_completions import CHAT_COMPLETIONS
-
-        return CHAT_COMPLETIONS
 
     def own_headers(self) -> dict[str, str]:
         """The organization and the project beside the user's headers."""

@@ -80,8 +80,14 @@ class HttpProvider(ExecutorSpec):
         return CATALOG[self.namespace]
 
     def dialect(self) -> Dialect:
-        """The wire format."""
-        raise NotImplementedError
+        """The wire format.
+
+        Raises:
+            ConfigError: It is not built.
+        """
+        from .dialects import dialect_named
+
+        return dialect_named(self.entry.dialect, self.entry.namespace)
 
     def endpoint(self) -> Endpoint:
         """Where requests go, with the key resolved.
@@ -96,7 +102,7 @@ class HttpProvider(ExecutorSpec):
         if base_url is None:
             found = os.environ.get(entry.base_url_variable)
             base_url = _checked_url(found, entry.base_url_variable) if found else entry.base_url
-        return Endpoint(self.namespace, base_url, self._key(), self.own_headers(), entry.quirks)
+        return Endpoint(entry.namespace, base_url, self._key(), self.own_headers(), entry.quirks)
 
     def own_headers(self) -> dict[str, str]:
         """Headers sent with every request."""
@@ -105,10 +111,11 @@ class HttpProvider(ExecutorSpec):
     def _key(self) -> str | None:
         if self.api_key is not None:
             return _resolve(self.api_key, f"{self.kind}.api_key")
-        key = os.environ.get(self.entry.key_variable)
-        if not key and self.base_url is None:
+        variable = self.entry.key_variable
+        key = os.environ.get(variable) if variable is not None else None
+        if not key and variable is not None and self.base_url is None and not self.entry.key_optional:
             raise ConfigError(
-                f"{self.kind}.api_key: no key; set the environment variable {self.entry.key_variable}, "
+                f"{self.kind}.api_key: no key; set the environment variable {variable}, "
                 f'or pass api_key={{"env": "NAME"}}'
             )
         return key or None
@@ -162,12 +169,14 @@ class HttpProvider(ExecutorSpec):
     @property
     def label(self) -> str:
         """The namespace."""
-        return self.namespace
+        return self.entry.namespace
 
     def identity(self) -> object:
-        """Dialect, endpoint and headers' names; never a key."""
-        base_url = self.base_url or os.environ.get(self.entry.base_url_variable) or self.entry.base_url
-        return {self.kind: {"base_url": base_url, "headers": sorted(self.headers)}}
+        """Dialect, endpoint and headers; never a key, and of a secret header only its name."""
+        entry = self.entry
+        base_url = self.base_url or os.environ.get(entry.base_url_variable) or entry.base_url
+        headers = {name: value if isinstance(value, str) else None for name, value in sorted(self.headers.items())}
+        return {entry.namespace: {"dialect": entry.dialect, "base_url": base_url, "headers": headers}}
 
 
 def _resolve(secret: Secret | str, field: str) -> str:

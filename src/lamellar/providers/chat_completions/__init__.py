@@ -8,8 +8,8 @@ from ...chat.options import ChatOptions
 from ...chat.request import ChatRequest
 from ...chat.response import ChatResponse
 from ...errors import ExecutorError
+from ..error_bodies import parse_error
 from ..wire import Dialect, Endpoint, Exchange, StreamParser, WireRequest
-from .errors import parse_error
 from .request import build_request
 from .response import parse_response
 from .stream import ChatStreamParser

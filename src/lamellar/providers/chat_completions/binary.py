@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...chat.content import Binary
+from ..refusal import Refusal
 from ..wire import Quirks
-from .refusal import Refusal
 
 __all__ = ["binary_part"]
 

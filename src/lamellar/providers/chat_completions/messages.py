@@ -21,9 +21,9 @@ from pydantic_core import to_json
 from ...chat.content import Binary, Custom, ReasoningContent, Text, ThoughtSignature, ToolCall, ToolResponse
 from ...chat.options import ChatOptions
 from ...chat.request import ChatMessage, ChatRequest
+from ..refusal import Refusal
 from ..wire import Quirks
 from .binary import binary_part
-from .refusal import Refusal
 
 __all__ = ["cache_mark", "messages_of"]
 

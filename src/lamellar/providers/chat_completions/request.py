@@ -10,9 +10,9 @@ from pydantic_core import to_json
 from ...chat.options import ChatOptions, JsonSchemaFormat
 from ...chat.request import ChatRequest
 from ...chat.tools import Tool
+from ..refusal import Refusal
 from ..wire import Endpoint, Quirks, WireRequest
 from .messages import cache_mark, messages_of
-from .refusal import Refusal
 
 __all__ = ["build_request"]
 

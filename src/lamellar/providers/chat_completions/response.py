@@ -11,9 +11,9 @@ from ...chat.content import ContentPart, Custom, ReasoningContent, Text, Thought
 from ...chat.response import ChatResponse, StopReason
 from ...errors import ExecutorError
 from ..classify import provider_error
+from ..error_bodies import content_filtered, error_from, malformed
 from ..thinking import ThinkSplitter
 from ..wire import Exchange
-from .errors import content_filtered, error_from, malformed
 from .reading import (
     MESSAGE_EXTRAS,
     TOP_EXTRAS,

@@ -19,16 +19,23 @@ from ...chat.events import (
 )
 from ...chat.usage import Usage
 from ...errors import ExecutorError
+from ..error_bodies import content_filtered, error_from, malformed, parse_error, truncated
 from ..sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
 from ..thinking import ThinkSplitter
+from ..unstreamed import Unstreamed
 from ..wire import Exchange
 from .answer import Answer
-from .errors import content_filtered, error_from, malformed, parse_error, truncated
 from .reading import MESSAGE_EXTRAS, TOP_EXTRAS, details_reasoning, name_of, signature_of, text_pieces, tool_entries
-from .response import ANSWER_BLOCKED, PROMPT_BLOCKED, finish_failure, is_error, prompt_was_filtered
+from .response import (
+    ANSWER_BLOCKED,
+    PROMPT_BLOCKED,
+    finish_failure,
+    is_error,
+    parse_response,
+    prompt_was_filtered,
+)
 from .stop import stop_reason
 from .usage import usage_of
-from .whole import Unstreamed
 
 __all__ = ["ChatStreamParser"]
 
@@ -288,7 +295,7 @@ class ChatStreamParser:
     def _not_streamed(self, before: Unstreamed, out: _Events) -> None:
         """The server answered with something else than events: a JSON body is an answer or an error all the same."""
         try:
-            events = before.events(self._exchange, _STATUS, self._headers)
+            events = before.events(self._exchange, _STATUS, self._headers, parse_response)
         except ExecutorError as error:
             self._fail(error)
             return

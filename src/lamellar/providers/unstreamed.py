@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
-from ...chat.events import StreamEvent
-from ...replay import events_of
-from ..sse import MAX_EVENT_BYTES
-from ..wire import Exchange
-from .errors import malformed
-from .response import parse_response
+from ..chat.events import StreamEvent
+from ..replay import events_of
+from .error_bodies import malformed
+from .sse import MAX_EVENT_BYTES
+from .wire import Exchange
+
+if TYPE_CHECKING:
+    from ..chat.response import ChatResponse
 
 __all__ = ["Unstreamed"]
+
+Parse: TypeAlias = "Callable[[Exchange, int, Mapping[str, str], bytes], ChatResponse]"
+"""A dialect's `parse_response`."""
 
 _FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
@@ -31,7 +37,9 @@ class Unstreamed:
         self._pieces.append(data)
         return self if self._bytes <= MAX_EVENT_BYTES else None
 
-    def events(self, exchange: Exchange, status: int, headers: Mapping[str, str]) -> list[StreamEvent] | None:
+    def events(
+        self, exchange: Exchange, status: int, headers: Mapping[str, str], parse: Parse
+    ) -> list[StreamEvent] | None:
         """The events of a whole JSON answer; None when it is the beginning of an event stream after all.
 
         Raises:
@@ -42,4 +50,4 @@ class Unstreamed:
             return None
         if text[:1] not in (b"{", b"["):
             raise malformed(exchange, status, "the body is neither an event stream nor JSON", text)
-        return events_of(parse_response(exchange, status, headers, text))
+        return events_of(parse(exchange, status, headers, text))

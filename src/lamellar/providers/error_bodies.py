@@ -1,4 +1,4 @@
-"""Errors of this dialect: the many shapes of their bodies, with a status and in-band."""
+"""Errors out of bodies: the many shapes in which servers tell them, with a status and in-band, whatever the dialect."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from ...errors import ErrorKind, ExecutorError
-from ..classify import clean, provider_error
-from ..wire import Exchange
+from ..errors import ErrorKind, ExecutorError
+from .classify import clean, provider_error
+from .wire import Exchange
 
 __all__ = ["content_filtered", "error_from", "malformed", "parse_error", "truncated"]
 

@@ -1,9 +1,9 @@
-"""Saying no to what the dialect cannot say."""
+"""Saying no to what a dialect cannot say."""
 
 from __future__ import annotations
 
-from ...errors import ExecutorError
-from ..classify import unsupported
+from ..errors import ExecutorError
+from .classify import unsupported
 
 __all__ = ["Refusal"]
 
