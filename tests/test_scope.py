@@ -255,3 +255,56 @@ def test_a_block_that_ends_in_another_context_harms_nobody(scope: CallScope) -> 
     contextvars.copy_context().run(block.__enter__)
     block.__exit__(None, None, None)
     assert current_scope() is None
+
+
+class TestViews:
+    def test_the_answer_is_the_primarys_only_where_every_composite_asked_its_first_choice(self):
+        scope = CallScope.open(ManualClock(), random.Random(0))
+        assert scope.by_primary
+        scope.at_target(0, primary=True).begin_attempt("t", "p", "m")
+        assert scope.by_primary
+        nested = scope.at_target(1, primary=False).at_target(0, primary=True)
+        nested.begin_attempt("t", "p", "m")
+        assert not scope.by_primary
+        scope.begin_attempt("t", "p", "m")
+        assert scope.by_primary
+
+    def test_the_place_of_a_target_is_on_its_try(self):
+        scope = CallScope.open(ManualClock(), random.Random(0))
+        assert scope.begin_attempt("t", "p", "m").target_index is None
+        assert scope.at_target(2, primary=False).with_allowance(3).begin_attempt("t", "p", "m").target_index == 2
+
+    async def test_a_fork_keeps_the_bounds_and_the_record_and_has_a_stopwatch_of_its_own(self):
+        clock = ManualClock()
+        scope = CallScope.open(clock, random.Random(0)).with_deadline(10, 0.25)
+        scope.stopwatch.start()
+        await clock.advance(4)
+        fork = scope.fork(streaming=True)
+        assert (fork.until_deadline(), fork.total, fork.reserve, fork.streaming) == (6, 10, 0.25, True)
+        scope.stopwatch.stop()
+        fork.stopwatch.start()
+        await clock.advance(5)
+        assert (scope.until_deadline(), fork.until_deadline()) == (6, 1)
+        fork.begin_attempt("t", "p", "m")
+        assert [each.target for each in scope.attempts] == ["t"]
+
+    def test_who_watches_is_told_of_refusals_and_facts(self):
+        told = []
+
+        class Watcher:
+            def attempt_began(self, live, leaf):
+                told.append(("began", live.target, leaf))
+                return self
+
+            def ended(self, live):
+                told.append(("ended", str(live.outcome), str(live.kind)))
+
+            def note(self, name, value):
+                told.append((name, value))
+
+        scope = CallScope.open(ManualClock(), random.Random(0))
+        scope.note("unheard", True)
+        watched = scope.observed_by(Watcher()).with_deadline(3, 0)
+        watched.note("lamellar.cache.hit", False)
+        watched.refused("t", "p", "m", RejectedError("queue_full", "no"))
+        assert told == [("lamellar.cache.hit", False), ("began", "t", None), ("ended", "refused", "queue_full")]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from lamellar.coderef import CodeRef
+from lamellar.coderef import CodeRef, reference_to
 from lamellar.decisive import decisive
 from lamellar.durations import Duration, seconds
 from lamellar.errors import (
@@ -29,6 +29,7 @@ from lamellar.errors import (
     StreamInterruptedError,
 )
 from lamellar.executor import CompositeExecutor, Operation, ResultT, discard
+from lamellar.identity import identity_of
 from lamellar.scope import CallScope, current_scope, use_scope
 from lamellar.spec import ExecutorSpec, Spec
 from lamellar.stream import LlmEventStream
@@ -124,6 +125,13 @@ class Fallback(ExecutorSpec):
         """The targets."""
         return self.targets
 
+    def identity(self) -> object:
+        """The targets, and the rules by which an answer is taken from one or the next; not its hook."""
+        rules = {str(kind): goes_on for kind, goes_on in sorted(self.rules.items())}
+        accept = None if self.accept is None else reference_to(self.accept)
+        targets = identity_of(self.targets)
+        return {"fallback": {"targets": targets, "rules": rules, "on_empty": self.on_empty, "accept": accept}}
+
     def make(self, context: BuildContext) -> FallbackExecutor:
         """The runtime fallback with its targets."""
         return FallbackExecutor(self, named_targets(self.targets, context))
@@ -184,13 +192,12 @@ class FallbackExecutor(CompositeExecutor):
         options: ChatOptions | None,
     ) -> ResultT | ExecutorError | RejectedError:
         """One target's answer, or its error as a value, whose traceback ends here."""
-        grant = _grant(scope, later) if scope is not None else None
+        view = self._view(target, later, scope) if scope is not None else None
         try:
-            if scope is None or grant is None:
+            if view is scope:
                 result = await operation(target, model, chat_req, options)
             else:
-                # The attempt, the retries and the queues below keep to it, so that it ends as their own timeout.
-                with use_scope(scope.with_allowance(grant)):
+                with use_scope(view):
                     result = await operation(target, model, chat_req, options)
         except (ExecutorError, RejectedError) as error:
             return error
@@ -201,6 +208,15 @@ class FallbackExecutor(CompositeExecutor):
         if scope is not None:
             scope.blame_last(problem)
         return problem
+
+    def _view(self, target: TargetExecutor, later: int, scope: CallScope) -> CallScope:
+        """The call's scope as this target sees it."""
+        place = self._targets.index(target)
+        if place or scope.observer is not None:
+            scope = scope.at_target(place, primary=place == 0)
+        grant = _grant(scope, later)
+        # The attempt, the retries and the queues below keep to the grant, so that it ends as their own timeout.
+        return scope if grant is None else scope.with_allowance(grant)
 
     def _judge(
         self, result: ChatResponse | LlmEventStream, target: TargetExecutor, model: str

@@ -57,9 +57,7 @@ class Attempt(ExecutorWrapper):
         scope = current_scope()
         if scope is None:  # a leaf that is used outside of a built stack
             return await operation(self.inner, model, chat_req, options)
-        watch = AttemptWatch(
-            self.limits, self.target, self.inner.name, model, scope, streaming=operation is not respond
-        )
+        watch = AttemptWatch(self.limits, self.target, self.inner, model, scope, streaming=operation is not respond)
         try:
             with use_scope(scope.for_attempt(watch.live)):
                 result = await watch.wait(
@@ -186,7 +184,9 @@ class AttemptSource(InnerSource):
     def _meet(self, start: Start) -> None:
         """The leaf says who answers; ours goes out at the commit point, from what is known then."""
         ours = self._start
-        self._start = Start(ours.model, ours.provider, start.provider_model, ours.target, start.response_id)
+        self._start = Start(
+            ours.model, ours.provider, start.provider_model, ours.target, start.response_id, start.cached
+        )
 
     def _commit(self, visible: list[StreamEvent | Progress]) -> None:
         """The answer is committed: `Start` goes out, and what was held behind it."""

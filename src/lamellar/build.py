@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .executor import LlmExecutor
     from .root import Closable
-    from .spec import ExecutorSpec, LayerSpec
+    from .spec import ExecutorSpec, LayerSpec, Spec
 
 __all__ = ["BuildContext", "assemble"]
 
 ClosableT = TypeVar("ClosableT", bound="Closable")
+SharedT = TypeVar("SharedT")
 
 
 @dataclass(frozen=True)
@@ -31,25 +32,31 @@ class BuildContext:
         clock: Where time comes from.
         rng: Where randomness comes from.
         http_client: A client the user injected, or None; it is never closed by us.
-        shared: Objects that several stacks share, by name.
+        shared: What several stacks share, by name; what is missing is made and put there.
         limits: The limits of an attempt that hold here.
         target: The name of the target this is built for, or None outside of any.
+        model: The model that target asks for, or None where the caller's passes through.
         resources: What the built stack will own and close, the first made closed last.
         made: What is made once a stack, by key.
+        below: The specs inside the layer that is being made: the layers below it, then the executor.
     """
 
     clock: Clock
     rng: random.Random
     http_client: object | None = None
-    shared: Mapping[str, object] = field(default_factory=dict)
+    shared: MutableMapping[str, object] = field(default_factory=dict)
     limits: AttemptLimits = AttemptLimits()
     target: str | None = None
+    model: str | None = None
     resources: list[Closable] = field(default_factory=list)
     made: dict[Hashable, Closable] = field(default_factory=dict)
+    below: tuple[Spec, ...] = ()
 
-    def inside(self, *, limits: AttemptLimits | None = None, target: str | None = None) -> BuildContext:
+    def inside(
+        self, *, limits: AttemptLimits | None = None, target: str | None = None, model: str | None = None
+    ) -> BuildContext:
         """The context of what stands inside a plate that says something new."""
-        return replace(self, limits=limits or self.limits, target=target or self.target)
+        return replace(self, limits=limits or self.limits, target=target or self.target, model=model or self.model)
 
     def own(self, resource: Closable) -> None:
         """The built stack closes `resource`."""
@@ -61,6 +68,22 @@ class BuildContext:
             self.made[key] = made = make()
             self.own(made)
         return cast("ClosableT", self.made[key])
+
+    def share(self, name: str, kind: type[SharedT], make: Callable[[], SharedT]) -> SharedT:
+        """What is shared under `name`, made by whoever asks for it first.
+
+        Raises:
+            ConfigError: Something else is shared under that name.
+        """
+        if name not in self.shared:
+            self.shared[name] = make()
+        found = self.shared[name]
+        if not isinstance(found, kind):
+            raise ConfigError(
+                f"share: '{name}' is shared as {type(found).__name__}, and {kind.__name__} is expected here; "
+                "give one of them another name"
+            )
+        return found
 
     def attempt(self, leaf: LlmExecutor) -> LlmExecutor:
         """The plate that every leaf is put into."""
@@ -84,6 +107,8 @@ def assemble(layers: tuple[LayerSpec, ...], executor: ExecutorSpec, context: Bui
     for layer in layers:
         contexts.append(layer.context(contexts[-1]))
     built = _checked(executor.make(contexts[-1]), f"{type(executor).__name__}.make")
+    below: tuple[Spec, ...] = (executor,)
     for layer, around in zip(reversed(layers), reversed(contexts[:-1]), strict=True):
-        built = _checked(layer.wrap(built, around), f"{type(layer).__name__}.wrap")
+        built = _checked(layer.wrap(built, replace(around, below=below)), f"{type(layer).__name__}.wrap")
+        below = (layer, *below)
     return built

@@ -50,4 +50,5 @@ class Whole:
             response_id=end.response_id or start.response_id,
             raw=end.raw,
             attempts=attempts,
+            cached=start.cached,
         )

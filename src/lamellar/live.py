@@ -29,12 +29,14 @@ class LiveAttempt:
         "model",
         "number",
         "outcome",
+        "primary",
         "provider",
         "request_id",
         "retry_after",
         "started",
         "status",
         "target",
+        "target_index",
         "task",
         "usage",
         "waited",
@@ -58,6 +60,10 @@ class LiveAttempt:
         self.usage: Usage | None = None
         self.retry_after: float | None = None
         self.request_id: str | None = None
+        self.target_index: int | None = None
+        """The place of its target among those of the composite above, from 0; None where there is none to tell."""
+        self.primary = True
+        """Whether every composite above would rather have asked nobody else."""
         self.inner: list[CallScope] = []
         """The scopes of stacks that ran inside the leaf: their tries stand for this one."""
         self.task = _current_task()

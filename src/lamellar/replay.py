@@ -14,7 +14,13 @@ __all__ = ["events_of"]
 def events_of(response: ChatResponse) -> list[StreamEvent]:
     """`Start`, one event a part in the order of the content, `End`; collecting them gives `response` again."""
     events: list[StreamEvent] = [
-        Start(response.model, response.provider, response.provider_model, response_id=response.response_id)
+        Start(
+            response.model,
+            response.provider,
+            response.provider_model,
+            response_id=response.response_id,
+            cached=response.cached,
+        )
     ]
     calls = 0
     for part in response.content:

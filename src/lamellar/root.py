@@ -54,7 +54,7 @@ class StackExecutor(ExecutorWrapper):
         super().__init__(inner)
         self._clock = clock
         self._rng = rng
-        self._resources = tuple(resources)
+        self._resources = resources  # it grows where a provider is first met in a call
         self._calls: set[Interruption] = set()
         self._streams: set[_OpenStream] = set()
         self._waiting: set[asyncio.Future[None]] = set()

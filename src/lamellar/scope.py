@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import random
 
     from .clock import Clock
+    from .observer import CallObserver
 
 __all__ = ["CallScope", "LiveAttempt", "Stopwatch", "current_scope", "note_response", "use_scope"]
 
@@ -74,7 +75,19 @@ class CallScope:
     A plate that narrows the deadline runs what is below it in a narrowed view; views share everything else.
     """
 
-    __slots__ = ("_shared", "allowance", "clock", "deadline", "live", "reserve", "rng", "total")
+    __slots__ = (
+        "_shared",
+        "allowance",
+        "clock",
+        "deadline",
+        "live",
+        "observer",
+        "primary",
+        "reserve",
+        "rng",
+        "target_index",
+        "total",
+    )
 
     def __init__(self, shared: _Shared) -> None:
         self._shared = shared
@@ -90,6 +103,12 @@ class CallScope:
         """The share of `total` that is kept for each later target."""
         self.live: LiveAttempt | None = None
         """The try under way, for the leaf to say what it learns of it."""
+        self.observer: CallObserver | None = None
+        """Who watches the tries below, or None."""
+        self.target_index: int | None = None
+        """The place of the target that is asked among those of its composite, from 0."""
+        self.primary = True
+        """Whether no composite above has turned to another target than its first choice."""
 
     @classmethod
     def open(
@@ -106,7 +125,22 @@ class CallScope:
             outer.live.inner.append(scope)
             scope.deadline, scope.allowance = outer.until_deadline(), outer.granted()
             scope.total, scope.reserve = outer.total, outer.reserve
+            scope.observer = outer.observer
         return scope
+
+    def fork(self, *, streaming: bool) -> CallScope:
+        """A scope for work that goes on beside this call and may outlive it, such as an answer that several wait for.
+
+        It has this call's bounds, observer and record of tries, and a stopwatch of its own.
+        """
+        own = self._shared
+        shared = _Shared(own.clock, own.rng, own.context, streaming)
+        shared.log = own.log
+        fork = CallScope(shared)
+        fork.deadline, fork.allowance = self.until_deadline(), self.granted()
+        fork.total, fork.reserve = self.total, self.reserve
+        fork.observer, fork.target_index, fork.primary = self.observer, self.target_index, self.primary
+        return fork
 
     @property
     def context(self) -> CallContext | None:
@@ -131,6 +165,14 @@ class CallScope:
             return tuple([live.record() for live in log])
         tries = [each for live in log for each in live.records()]
         return tuple([replace(each, number=number) for number, each in enumerate(tries, 1)])
+
+    @property
+    def by_primary(self) -> bool:
+        """Whether the last try was made at the first choice of every composite above it."""
+        if not self._shared.log:
+            return True
+        last = self._shared.log[-1]
+        return last.primary and all(scope.by_primary for scope in last.inner)
 
     def remaining(self) -> float | None:
         """Seconds left to wait before an answer must be committed, or None when nothing bounds it."""
@@ -169,17 +211,32 @@ class CallScope:
         view.live = live
         return view
 
+    def observed_by(self, observer: CallObserver) -> CallScope:
+        """A view whose tries `observer` watches."""
+        view = self._view()
+        view.observer = observer
+        return view
+
+    def at_target(self, index: int, *, primary: bool) -> CallScope:
+        """A view for the target at this place of a composite, its first choice or another."""
+        view = self._view()
+        view.target_index = index
+        view.primary = self.primary and primary
+        return view
+
     def _view(self) -> CallScope:
         view = CallScope(self._shared)
         view.deadline, view.allowance = self.deadline, self.allowance
         view.total, view.reserve = self.total, self.reserve
+        view.observer, view.target_index, view.primary = self.observer, self.target_index, self.primary
         return view
 
     def begin_attempt(self, target: str, provider: str, model: str) -> LiveAttempt:
         """Log a try that begins now, with what was waited and slept before it."""
         shared = self._shared
         live = LiveAttempt(len(shared.log) + 1, target, provider, model, self.clock.wall())
-        live.waited, live.backoff = shared.waited, shared.backoff
+        live.waited, live.backoff, live.target_index = shared.waited, shared.backoff, self.target_index
+        live.primary = self.primary
         shared.waited = shared.backoff = 0.0
         shared.log.append(live)
         return live
@@ -189,6 +246,8 @@ class CallScope:
         live = self.begin_attempt(target, provider, model)
         live.outcome = Outcome.REFUSED
         live.blame(error)
+        if self.observer is not None:
+            self.observer.attempt_began(live, None).ended(live)
 
     def blame_last(self, error: ExecutorError | RejectedError) -> None:
         """The last try was answered, and a layer takes the answer for a failure."""
@@ -203,6 +262,11 @@ class CallScope:
     def note_wait(self, seconds: float) -> None:
         """A queue or limiter held the next try for this long."""
         self._shared.waited += seconds
+
+    def note(self, name: str, value: str | bool | float) -> None:
+        """A fact of this call for whoever watches it."""
+        if self.observer is not None:
+            self.observer.note(name, value)
 
     def note_backoff(self, seconds: float) -> None:
         """A retry slept this long before the next try."""

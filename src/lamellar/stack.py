@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import field_validator, model_validator
 
 from .errors import ConfigError
+from .identity import identity_of
 from .masking import show
-from .spec import AnyExecutor, AnyLayer, ExecutorSpec, Spec
+from .spec import AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
 
 if TYPE_CHECKING:
     import os
@@ -65,6 +66,34 @@ class Stack(ExecutorSpec):
             raise ConfigError(f"this Lamellar reads version 1 of the format, got {show(version)}; write `version: 1`")
         return version
 
+    @classmethod
+    def preset(
+        cls, *targets: object, cache: LayerSpec | None = None, timeout: LayerSpec | None = None, attempts: int = 3
+    ) -> Self:
+        """The stack a careful operator would write: tracing, a bound on the call, failover, retries, provider limits.
+
+        From outermost to innermost: `Tracing`, `cache` if one is given, `Timeout`, `Fallback` over the targets, and in
+        each target `Retry` and a `RateLimit` that keeps to what the provider asks (`retry-after`). A layer of the same
+        kind in a target of one's own stands instead. The result is a stack like any other: print, change or dump it.
+
+        With several targets a stream must begin within 10 s (a stall is noticed after 15 s) or the next one is asked,
+        and the call ends after 300 s. A target alone has 60 s for each, and 600 s in all. A target whose model thinks
+        in silence for longer says so: `Target(Timeout(first_content=60), OpenAI(), model="o3")`.
+
+        Args:
+            targets: The targets, the primary first; a bare executor is a target without a model.
+            cache: A `Cache`, for calls that may be answered by the answer to an equal one; None is none.
+            timeout: A `Timeout` instead of the limits above.
+            attempts: Attempts at each target, the first included.
+
+        Raises:
+            ConfigError: There is no target, or an option is wrong.
+        """
+        from .preset import preset_plates
+
+        layers, executor = preset_plates(targets, cache=cache, timeout=timeout, attempts=attempts)
+        return cls(*layers, executor)
+
     @property
     def label(self) -> str:
         """What the executor inside is called."""
@@ -76,7 +105,7 @@ class Stack(ExecutorSpec):
 
     def identity(self) -> object:
         """What of the whole stack changes an answer."""
-        return [each.identity() for each in self.children()]
+        return identity_of(self.children())
 
     def make(self, context: BuildContext) -> LlmExecutor:
         """The tree without a root of its own: as a part of a larger stack."""
@@ -90,7 +119,7 @@ class Stack(ExecutorSpec):
         clock: Clock | None = None,
         rng: random.Random | None = None,
         http_client: object | None = None,
-        shared: Mapping[str, object] | None = None,
+        shared: MutableMapping[str, object] | None = None,
     ) -> StackExecutor:
         """Make the executor.
 
@@ -98,7 +127,8 @@ class Stack(ExecutorSpec):
             clock: Where time comes from; the running loop's by default.
             rng: Where randomness comes from; a fresh `random.Random` by default.
             http_client: An `httpx.AsyncClient` (or httpx2's) that every provider uses; it is never closed by us.
-            shared: Objects that several stacks share, by the name their specs give.
+            shared: What several stacks share, by the name their specs give (`share=`): hand the same dictionary to each
+                `build`. What is missing is made and put there; it is not closed with any one stack.
 
         Raises:
             ConfigError: A key is missing, or something that is named is not there.
@@ -113,7 +143,7 @@ class Stack(ExecutorSpec):
             clock=clock or LoopClock(),
             rng=rng or Random(),  # noqa: S311 -- for jitter, not for secrets
             http_client=http_client,
-            shared=dict(shared or {}),
+            shared={} if shared is None else shared,
         )
         inner = self.make(context)
         return StackExecutor(inner, clock=context.clock, rng=context.rng, resources=context.resources)

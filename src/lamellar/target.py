@@ -11,12 +11,13 @@ from .chat.options import ChatOptions
 from .errors import ConfigError
 from .executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
 from .frozen import nearest
+from .identity import identity_of, identity_of_options
 from .spec import AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
 
 if TYPE_CHECKING:
     from .chat.request import ChatRequest
 
-__all__ = ["AnyTarget", "Target", "TargetExecutor", "named_targets", "split_plates", "unpack_stack"]
+__all__ = ["AnyTarget", "Target", "TargetExecutor", "as_target", "named_targets", "split_plates", "unpack_stack"]
 
 
 def split_plates(kind: str, plates: tuple[object, ...], data: dict[str, Any]) -> dict[str, Any]:
@@ -109,9 +110,20 @@ class Target(Spec):
         """Its layers and its executor."""
         return (*self.layers, self.executor)
 
+    def identity(self) -> object:
+        """What it says of model and options, and what is inside it."""
+        return {
+            "target": {
+                "model": self.model,
+                "options": None if self.options is None else identity_of_options(self.options),
+                "unset": sorted(self.unset),
+                "inside": identity_of(self.children()),
+            }
+        }
+
     def make(self, context: BuildContext, name: str) -> TargetExecutor:
         """The runtime target, under a name that is unique among its siblings."""
-        inner = assemble(self.layers, self.executor, context.inside(target=name))
+        inner = assemble(self.layers, self.executor, context.inside(target=name, model=self.model))
         return TargetExecutor(inner, self, name)
 
 
@@ -127,14 +139,14 @@ def named_targets(targets: tuple[Target, ...], context: BuildContext) -> tuple[T
     return tuple(made)
 
 
-def _as_target(value: object) -> object:
+def as_target(value: object) -> object:
     """A bare executor is a target without a model; a mapping of a target's options is left to pydantic."""
     if isinstance(value, Target) or (isinstance(value, dict) and value.keys() & Target.model_fields.keys()):
         return value
     return Target(value)
 
 
-AnyTarget = Annotated[Target, BeforeValidator(_as_target)]
+AnyTarget = Annotated[Target, BeforeValidator(as_target)]
 """A target, or a bare executor as a target without a model."""
 
 

@@ -22,6 +22,7 @@ from .source import Finish
 
 if TYPE_CHECKING:
     from .chat.response import ChatResponse
+    from .executor import LlmExecutor
     from .scope import CallScope
 
 __all__ = ["AttemptLimits", "AttemptWatch"]
@@ -67,6 +68,7 @@ class AttemptWatch:
         "idle_for",
         "limits",
         "live",
+        "observed",
         "paused_long",
         "scope",
         "spent",
@@ -75,13 +77,14 @@ class AttemptWatch:
     )
 
     def __init__(
-        self, limits: AttemptLimits, target: str, provider: str, model: str, scope: CallScope, *, streaming: bool
+        self, limits: AttemptLimits, target: str, leaf: LlmExecutor, model: str, scope: CallScope, *, streaming: bool
     ) -> None:
         self.limits = limits
         self.scope = scope
         self.streaming = streaming
         self.watchdog = Watchdog(scope.clock)
-        self.live = scope.begin_attempt(target, provider, model)
+        self.live = scope.begin_attempt(target, leaf.name, model)
+        self.observed = scope.observer.attempt_began(self.live, leaf) if scope.observer is not None else None
         self.committed = False
         self.spent = 0.0
         self.idle_for = 0.0
@@ -100,7 +103,11 @@ class AttemptWatch:
         stopwatch = self.scope.stopwatch
         stopwatch.start()
         try:
-            result = await operation(*call, **named)
+            if self.observed is None:
+                result = await operation(*call, **named)
+            else:
+                with self.observed:
+                    result = await operation(*call, **named)
         except asyncio.CancelledError:
             if watchdog.expired():
                 raise self._timeout(limit) from None
@@ -223,3 +230,5 @@ class AttemptWatch:
             live.blame(finish.error)
             if isinstance(finish.error, RejectedError) and not self.committed:
                 live.outcome = Outcome.REFUSED  # nothing was sent
+        if self.observed is not None:
+            self.observed.ended(live)

@@ -41,6 +41,7 @@ class Start:
         provider_model: The model the provider says it used, or None.
         target: The name of the target that answers.
         response_id: The provider's id of the answer, or None.
+        cached: Whether the answer comes from a cache or from another call's answer: this call was not billed for it.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Start:
     provider_model: str | None = None
     target: str | None = None
     response_id: str | None = None
+    cached: bool = False
 
 
 @dataclass(slots=True)

@@ -90,6 +90,8 @@ class ChatResponse(Frozen):
         response_id: The provider's id of the answer.
         raw: The provider's body, when `capture_raw_body` asked for it.
         attempts: Every try of this call, in order, the last one being the one that answered.
+        cached: Whether the answer comes from a cache or from another call's answer: this call was not billed for it.
+            `usage` is what the answer cost when it was made, and `attempts` is empty.
     """
 
     content: tuple[ContentPart, ...] = ()
@@ -102,6 +104,7 @@ class ChatResponse(Frozen):
     response_id: str | None = None
     raw: JsonValue = None
     attempts: tuple[SerializeAsAny[AttemptRecord], ...] = ()
+    cached: bool = False
 
     @property
     def text(self) -> str:

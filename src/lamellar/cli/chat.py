@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..chat.request import ChatRequest
     from ..chat.response import ChatResponse, StopReason
     from ..root import StackExecutor
+    from ..stack import Stack
     from ..stream import LlmEventStream
 
 __all__ = ["answer_data", "chat", "show_stream"]
@@ -30,7 +31,13 @@ def chat(
         typer.Argument(help="The question; `-` reads it from standard input, as does leaving it out in a pipe."),
     ] = None,
     config: Annotated[
-        str | None, typer.Option("-c", "--config", metavar="FILE", help="The stack: a YAML, TOML or JSON file.")
+        str | None,
+        typer.Option(
+            "-c",
+            "--config",
+            metavar="FILE",
+            help="The stack: a YAML, TOML or JSON file. Without one, the provider is found by the model's name.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -53,7 +60,8 @@ def chat(
     """Ask a stack one question.
 
     The answer goes to standard output as it comes. Everything else goes to standard error. Keys come from the
-    environment variables that the stack names.
+    environment variables that the stack names. Without a stack file the provider is found by the model's name, such as
+    claude-haiku-4-5 or groq::llama-3.3-70b-versatile, and retried with care.
     """
     try:
         return _chat(prompt, config, model, system, as_json=as_json, stream=stream, verbose=verbose)
@@ -67,7 +75,9 @@ def chat(
 
 chat.__dict__["epilog"] = """\b
 Examples:
-  lamellar chat -c stack.yaml -m gpt-4o-mini "Why is the sky blue?"
+  lamellar chat -m gpt-4o-mini "Why is the sky blue?"
+  lamellar chat -m groq::llama-3.3-70b-versatile "And at dusk?"
+  lamellar chat -c stack.yaml -m gpt-4o-mini -v "Why is the sky blue?"
   git diff | lamellar chat -c stack.yaml -m gpt-4o-mini --system "Review this patch." -
   lamellar chat -c stack.yaml -m gpt-4o-mini --json "Hello" | jq .attempts
 """
@@ -83,20 +93,25 @@ def _chat(
     stream: bool,
     verbose: bool,
 ) -> int:
-    if config is None:
-        raise UsageError("no stack: pass one with -c, such as -c stack.yaml", "chat")
     if model is None:
         raise UsageError("no model: pass one with -m, such as -m gpt-4o-mini", "chat")
     from ..chat.request import ChatRequest
     from ..stack import Stack
 
     request = ChatRequest.from_user(_read_prompt(prompt)).with_system(system)
-    executor = Stack.load(config).build()
+    executor = (_default_stack() if config is None else Stack.load(config)).build()
     if as_json:
         answer = asyncio.run(_collect(executor, model, request, stream=stream))
         _print_json(answer_data(answer))
         return 0
     return _Talk(verbose=verbose).run(executor, model, request, stream=stream)
+
+
+def _default_stack() -> Stack:
+    from ..providers import Auto
+    from ..stack import Stack
+
+    return Stack.preset(Auto())
 
 
 def _read_prompt(prompt: str | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from ..call import Outcome
 from ..chat.events import Progress, StreamEvent
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from .engines.base import Engine, EngineResponse
 
-__all__ = ["HttpExecutor", "HttpSource"]
+__all__ = ["HttpExecutor", "HttpSource", "ServerAddress"]
 
 _BODY_LIMIT = 64 << 20
 """Bytes of one whole answer; a larger body is no chat answer."""
@@ -37,6 +38,23 @@ _ERROR_GRACE = 1.0
 
 _FINISH_GRACE = 1.0
 """Seconds that usage or `[DONE]` may take after the finish signal: the answer is whole, and its end is not delayed."""
+
+
+class ServerAddress(NamedTuple):
+    """A server's host and port, as telemetry tells them."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> ServerAddress | None:
+        """The address in a URL; None when there is none in it."""
+        parts = urlsplit(url)
+        try:
+            port = parts.port or (80 if parts.scheme == "http" else 443)
+        except ValueError:
+            return None
+        return cls(parts.hostname, port) if parts.hostname else None
 
 
 class HttpExecutor:
@@ -60,6 +78,7 @@ class HttpExecutor:
         self._connect_timeout = connect_timeout
         self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
         self._releases: set[asyncio.Task[None]] = set()
+        self.server = ServerAddress.of(endpoint.base_url)
 
     @property
     def name(self) -> str:
