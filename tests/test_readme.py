@@ -25,15 +25,20 @@ DEMO = "python3 -m venv .venv && .venv/bin/pip install -e '.[all]' && .venv/bin/
 TESTS = "python3 -m venv .venv && .venv/bin/pip install -e '.[all,dev]' && .venv/bin/pytest\n"
 
 TEXT = "Air scatters blue light."
+KEY = "sk-readme-0123456789"
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a command where `stack.yaml` lies, with OpenAI's variables pointing at a simulator; what it prints."""
+    """Run a command where `stack.yaml` lies, with the providers' variables pointing at simulators; what it prints."""
     (tmp_path / "stack.yaml").write_text(YAML, encoding="utf-8")
-    with ProviderSimulator(Answer(TEXT), require_key="sk-readme-0123456789") as simulator:
+    with (
+        ProviderSimulator(Answer(TEXT), require_key=KEY) as openai,
+        ProviderSimulator(Answer(TEXT), require_key=KEY, dialect="anthropic") as anthropic,
+    ):
         env = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
-        env |= {"OPENAI_BASE_URL": simulator.base_url, "OPENAI_API_KEY": "sk-readme-0123456789", "PYTHONUTF8": "1"}
+        env |= {"OPENAI_BASE_URL": openai.base_url, "OPENAI_API_KEY": KEY, "PYTHONUTF8": "1"}
+        env |= {"ANTHROPIC_BASE_URL": anthropic.base_url, "ANTHROPIC_API_KEY": KEY}
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
 
         def command(*words):

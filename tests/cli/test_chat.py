@@ -35,6 +35,27 @@ def ask_each(folder, replies, *arguments):
         return lamellar_each(*[["chat", "-c", file, "-m", "any", *each, "Why?"] for each in arguments])
 
 
+class TestWithoutAStackFile:
+    def test_the_provider_is_found_by_the_models_name_and_retried(self):
+        with ProviderSimulator([overloaded(retry_after=0.01), Answer(TEXT)]) as simulator:
+            env = {"GROQ_BASE_URL": simulator.base_url, "GROQ_API_KEY": "k-groq"}
+            result = lamellar("chat", "-m", "groq::llama-3.3-70b", "--json", "Why?", env=env)
+        assert (result.code, result.json["text"], result.json["provider"]) == (0, TEXT, "groq")
+        assert [each["kind"] for each in result.json["attempts"]] == ["overloaded", None]
+        assert {request.headers["authorization"] for request in simulator.requests} == {"Bearer k-groq"}
+
+    def test_a_missing_key_an_unknown_namespace_and_a_name_that_no_rule_knows_are_told(self):
+        none = {"GROQ_API_KEY": None}
+        missing = lamellar("chat", "-m", "groq::llama", "Why?", env=none)
+        assert (missing.code, missing.out) == (2, "")
+        assert "GROQ_API_KEY" in missing.err
+        unknown, guessed = lamellar_each(["chat", "-m", "grog::llama", "Why?"], ["chat", "-m", "gtp-4o", "Why?"])
+        assert (unknown.code, guessed.code) == (2, 2)
+        assert "unknown namespace 'grog'" in unknown.err
+        assert "local Ollama" in guessed.err
+        assert "openai::gtp-4o" in guessed.err
+
+
 class TestText:
     def test_the_answer_goes_to_standard_output_and_nothing_else_anywhere(self, tmp_path):
         with ProviderSimulator([Answer(TEXT)]) as simulator:

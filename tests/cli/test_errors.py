@@ -27,7 +27,7 @@ class TestUsage:
         mistakes = [
             (["chat", "--jsn", "hi"], "No such option: --jsn"),
             (["chta"], "No such command 'chta'"),
-            (["chat", "hi"], "no stack: pass one with -c"),
+            (["chat", "hi"], "no model: pass one with -m"),
             (["chat", "-c", "stack.yaml", "hi"], "no model: pass one with -m"),
             ([*chat_with, "b", "c"], "unexpected extra argument"),
             (["chat", "-c"], "requires an argument"),

@@ -1,7 +1,7 @@
 """Runs the code of one page of the documentation, as its reader would: `python run_page.py page.md`.
 
-All the python blocks of a page are one program, run in the order of the page in a working directory of its own. A
-provider answers behind OPENAI_BASE_URL and OPENAI_API_KEY. What the fences of a page may say besides their language:
+All the python blocks of a page are one program, run in the order of the page in a working directory of its own. Providers
+answer behind OPENAI_BASE_URL and OPENAI_API_KEY, and Anthropic's and Gemini's counterparts. What the fences of a page may say besides their language:
 
 - a block with a title that is a file's name (``python title="my_layers.py"``) is written to that file first; a titled
   python block is then imported by the others instead of being run;
@@ -22,7 +22,7 @@ import io
 import os
 import sys
 import tomllib
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 
 from pages import Block, blocks_of
@@ -66,9 +66,10 @@ def main(page: Path) -> None:
     from lamellar import Stack
     from lamellar.testing import ProviderSimulator
 
-    with ProviderSimulator() as simulator, asyncio.Runner() as runner:
-        os.environ["OPENAI_BASE_URL"] = simulator.base_url
-        os.environ["OPENAI_API_KEY"] = "sk-of-the-documentation"
+    with ExitStack() as simulators, asyncio.Runner() as runner:
+        for dialect, name in (("chat", "OPENAI"), ("anthropic", "ANTHROPIC"), ("gemini", "GEMINI")):
+            os.environ[f"{name}_BASE_URL"] = simulators.enter_context(ProviderSimulator(dialect=dialect)).base_url
+            os.environ[f"{name}_API_KEY"] = "sk-of-the-documentation"
         for block in blocks:
             if block.language == "yaml":
                 stack = Stack.loads(block.code)
