@@ -49,7 +49,7 @@ def test_it_is_a_stack_like_any_other():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Stack.preset(), "there is no target"),
+        (Stack.preset, "there is no target"),
         (lambda: Stack.preset(Retry()), "Retry is a layer"),
         (lambda: Stack.preset(OpenAI(), attempts=0), "attempts"),
         (lambda: Stack.preset(OpenAI(), cache=OpenAI()), "layer"),

@@ -292,11 +292,12 @@ class TestViews:
         told = []
 
         class Watcher:
-            def attempt_began(self, live, leaf):
-                told.append(("began", live.target, leaf))
+            def attempt_began(self, live, call):
+                told.append(("began", live.target, call))
                 return self
 
-            def ended(self, live):
+            def ended(self, live, answer):
+                assert answer is None
                 told.append(("ended", str(live.outcome), str(live.kind)))
 
             def note(self, name, value):

@@ -19,8 +19,8 @@ from tests.docs.pages import DOCS, PAGES, ROOT, blocks_of, code_of, headings, pr
 from lamellar import AttemptRecord, ErrorKind, Target
 from lamellar.attempt import AttemptLimits
 from lamellar.chat import events
-from lamellar.middleware import Fallback, Retry, RetryBudget, Timeout
-from lamellar.providers import OpenAI
+from lamellar.middleware import Cache, Fallback, RateLimit, Retry, RetryBudget, Timeout, Tracing
+from lamellar.providers import Anthropic, Auto, Gemini, OpenAI
 from lamellar.verdicts import VERDICTS
 
 ALL = sorted(PAGES.rglob("*.md"))
@@ -52,7 +52,7 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     env = {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().endswith("_PROXY") and not name.startswith(("OPENAI_", "SSL_CERT_"))
+        if not name.upper().endswith("_PROXY") and not name.startswith(("OPENAI_", "ANTHROPIC_", "GEMINI_", "SSL_CERT_", "OTEL_"))
     }
     done = subprocess.run(
         [sys.executable, "-W", "error", str(Path(__file__).with_name("run_page.py")), str(page)],
@@ -89,7 +89,7 @@ def test_a_page_about_a_layer_keeps_the_skeleton(page: Path) -> None:
 def test_every_layer_there_is_has_a_page() -> None:
     entries = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
     kinds = {*entries["lamellar.layers"], *entries["lamellar.executors"]}
-    pages = {page.stem for page in (*LAYERS, *(PAGES / "providers").glob("*.md"))}
+    pages = {page.stem.replace("-", "_") for page in (*LAYERS, *(PAGES / "providers").glob("*.md"))}
     assert pages >= kinds
 
 
@@ -100,7 +100,13 @@ def test_every_layer_there_is_has_a_page() -> None:
         ("layers/fallback.md", "option", Fallback),
         ("layers/fallback.md", "target option", Target),
         ("layers/timeout.md", "option", Timeout),
+        ("layers/rate-limit.md", "option", RateLimit),
+        ("layers/cache.md", "option", Cache),
+        ("layers/tracing.md", "option", Tracing),
         ("providers/openai.md", "option", OpenAI),
+        ("providers/anthropic.md", "option", Anthropic),
+        ("providers/gemini.md", "option", Gemini),
+        ("providers/auto.md", "option", Auto),
     ],
 )
 def test_a_table_of_options_is_the_specs(page: str, first: str, spec: type[BaseModel]) -> None:
