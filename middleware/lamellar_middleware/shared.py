@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from lamellar.errors import ConfigError, ErrorKind, ExecutorError
 from lamellar.frozen import nearest
 
-__all__ = ["call_hook", "check_kinds", "empty_answer"]
+__all__ = ["OnInterrupt", "call_hook", "check_kinds", "empty_answer"]
 
 EventT = TypeVar("EventT")
+
+OnInterrupt: TypeAlias = Literal["raise", "restart", "continue"]
+"""What is done when a stream breaks after part of it was delivered: tell the consumer; ask again and splice; or let a
+target that can go on from the partial text do so."""
 
 
 def check_kinds(kinds: object) -> None:

@@ -13,14 +13,9 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 from .accumulate import Accumulator
 from .chat.events import Chunk, End, Progress, ReasoningChunk, Start, StreamEvent, ToolCallChunk
 from .chat.response import ChatResponse
-from .errors import (
-    ErrorKind,
-    LamellarError,
-    StreamClosedError,
-    StreamInterruptedError,
-    StreamTruncatedError,
-)
+from .errors import LamellarError, StreamClosedError, StreamInterruptedError, StreamTruncatedError
 from .executor import ExecutorWrapper, Operation, ResultT, respond
+from .interruption import interrupted
 from .scope import current_scope, use_scope
 from .source import InnerSource
 from .stream import LlmEventStream
@@ -210,14 +205,7 @@ class AttemptSource(InnerSource):
         """What to raise for a stream that broke: an interruption once something was delivered, else the error."""
         if not self._watch.committed:
             return cast("LamellarError", self._watch.undelivered(error))
-        cause = error.cause if isinstance(error, StreamInterruptedError) else error
-        truncated = getattr(cause, "kind", None) is ErrorKind.TRUNCATED
-        return (StreamTruncatedError if truncated else StreamInterruptedError)(
-            cause,
-            partial=self._gathered.parts(whole=False),
-            usage=self.inner.usage or getattr(error, "usage", None),
-            open_tool_call=self._gathered.open_tool_call,
-        )
+        return interrupted(error, self._gathered, self.inner.usage)
 
 
 _CONTENT = (Chunk, ReasoningChunk, ToolCallChunk)

@@ -36,6 +36,7 @@ class BuildContext:
         limits: The limits of an attempt that hold here.
         target: The name of the target this is built for, or None outside of any.
         model: The model that target asks for, or None where the caller's passes through.
+        prefill: Whether that target's model goes on from a partial assistant message.
         resources: What the built stack will own and close, the first made closed last.
         made: What is made once a stack, by key.
         below: The specs inside the layer that is being made: the layers below it, then the executor.
@@ -48,15 +49,27 @@ class BuildContext:
     limits: AttemptLimits = AttemptLimits()
     target: str | None = None
     model: str | None = None
+    prefill: bool = False
     resources: list[Closable] = field(default_factory=list)
     made: dict[Hashable, Closable] = field(default_factory=dict)
     below: tuple[Spec, ...] = ()
 
     def inside(
-        self, *, limits: AttemptLimits | None = None, target: str | None = None, model: str | None = None
+        self,
+        *,
+        limits: AttemptLimits | None = None,
+        target: str | None = None,
+        model: str | None = None,
+        prefill: bool | None = None,
     ) -> BuildContext:
         """The context of what stands inside a plate that says something new."""
-        return replace(self, limits=limits or self.limits, target=target or self.target, model=model or self.model)
+        return replace(
+            self,
+            limits=limits or self.limits,
+            target=target or self.target,
+            model=model or self.model,
+            prefill=self.prefill if prefill is None else prefill,
+        )
 
     def own(self, resource: Closable) -> None:
         """The built stack closes `resource`."""

@@ -32,7 +32,8 @@ class Whole:
             self._end = event
         else:
             if isinstance(event, Restart):
-                self._start = replace(self._start, model=event.model, target=event.target)
+                provider = event.provider or self._start.provider
+                self._start = replace(self._start, model=event.model, target=event.target, provider=provider)
             self._gathered.add(event)
 
     def response(self, attempts: tuple[AttemptRecord, ...]) -> ChatResponse:

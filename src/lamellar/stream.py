@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .call import Outcome
-from .chat.events import Chunk, End, Progress, Start, StreamEvent
+from .chat.events import Chunk, End, Progress, Restart, Start, StreamEvent
 from .chat.response import ChatResponse
 from .collect import Whole
 from .ending import StreamCore, collected, run_callback
-from .errors import LamellarError, StreamClosedError
+from .errors import ExecutorError, LamellarError, StreamClosedError, StreamInterruptedError
 from .source import EventSource, Finish, FinishCallback, IteratorSource, commits
 
 if TYPE_CHECKING:
@@ -309,7 +309,11 @@ class LlmEventStream:
         return whole.response(self.attempts)
 
     def text(self) -> TextIterator:
-        """The pieces of the text alone, as they come."""
+        """The pieces of the text alone, as they come.
+
+        What was given out cannot be taken back here: where a `Restart` would tell the consumer to drop it, the
+        iteration raises `StreamInterruptedError`.
+        """
         return TextIterator(self)
 
 
@@ -329,3 +333,13 @@ class TextIterator:
             event = await anext(self._stream)
             if isinstance(event, Chunk):
                 return event.content
+            if isinstance(event, Restart):
+                raise StreamInterruptedError(
+                    ExecutorError(
+                        event.reason,
+                        f"the answer broke off and starts over at {event.target or event.model}, which pieces of text "
+                        "cannot say; iterate over the events, or collect()",
+                        provider=event.provider,
+                        model=event.model,
+                    )
+                )

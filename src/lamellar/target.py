@@ -123,7 +123,9 @@ class Target(Spec):
 
     def make(self, context: BuildContext, name: str) -> TargetExecutor:
         """The runtime target, under a name that is unique among its siblings."""
-        inner = assemble(self.layers, self.executor, context.inside(target=name, model=self.model))
+        inner = assemble(
+            self.layers, self.executor, context.inside(target=name, model=self.model, prefill=self.prefill)
+        )
         return TargetExecutor(inner, self, name)
 
 

@@ -13,7 +13,7 @@ from lamellar.errors import ConfigError, ErrorKind, LamellarError
 from lamellar.frozen import Frozen
 from lamellar.spec import LayerSpec
 
-from ..shared import check_kinds
+from ..shared import OnInterrupt, check_kinds
 from .budget import RetryBudget
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ class Retry(LayerSpec):
         retry_after_cap: The longest hint that is waited for, in seconds; a longer one gives the target up at once.
         on_empty: ``retry`` takes an answer with nothing in it for a failure; ``accept`` takes it as it is.
         budget: Bound on retries over all calls.
+        on_interrupt: What is done when a stream breaks after part of it was delivered. ``raise`` tells the consumer;
+            ``restart`` asks again and splices: what repeats is not sent twice, and at the first difference a `Restart`
+            event tells the consumer to drop what it has; ``continue`` lets a target that declares `prefill` go on from
+            the partial text, where that can be asked for, and else restarts.
         on_retry: Called with a `RetryEvent` before each wait; its errors are logged and change nothing.
         stop: A tenacity stop object instead of `attempts` and `window`; in code only.
         wait: A tenacity wait object instead of the backoff options; in code only. Hints are a floor for it too.
@@ -94,6 +98,7 @@ class Retry(LayerSpec):
     retry_after_cap: Duration = 60.0
     on_empty: Literal["accept", "retry"] = "accept"
     budget: RetryBudget | None = None
+    on_interrupt: OnInterrupt = "raise"
     on_retry: CodeRef | None = None
     stop: CodeRef | None = None
     wait: CodeRef | None = None
@@ -116,7 +121,7 @@ class Retry(LayerSpec):
         """The retry loop."""
         from .executor import RetryExecutor
 
-        return RetryExecutor(inner, self, context.clock)
+        return RetryExecutor(inner, self, context.clock, prefill=context.prefill)
 
     def identity(self) -> object:
         """Nothing: a retried answer is the target's own."""

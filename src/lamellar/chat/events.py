@@ -98,11 +98,13 @@ class Restart:
         target: The target that answers now.
         model: Its model.
         reason: The kind of the failure that broke the first answer.
+        provider: The namespace of its provider.
     """
 
     target: str | None
     model: str
     reason: ErrorKind
+    provider: str | None = None
 
 
 @dataclass(slots=True)

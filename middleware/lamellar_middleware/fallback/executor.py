@@ -1,0 +1,66 @@
+"""The fallback at work: where a call begins, and what was learned from the last one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lamellar.durations import seconds
+from lamellar.executor import CompositeExecutor, Operation, ResultT
+from lamellar.scope import CallScope, current_scope
+from lamellar.stream import LlmEventStream
+
+from ..recovery import recovering
+from .run import FallbackRun
+
+if TYPE_CHECKING:
+    from lamellar.chat.options import ChatOptions
+    from lamellar.chat.request import ChatRequest
+    from lamellar.target import TargetExecutor
+
+    from .spec import Fallback
+
+__all__ = ["FallbackExecutor"]
+
+
+class FallbackExecutor(CompositeExecutor):
+    """Asks its targets in order.
+
+    Args:
+        spec: The options.
+        targets: The runtime targets.
+    """
+
+    def __init__(self, spec: Fallback, targets: tuple[TargetExecutor, ...]) -> None:
+        super().__init__(spec.label, targets)
+        self.spec = spec
+        self._targets = targets
+        self._stuck_at = 0
+        self._stuck_until = 0.0
+
+    async def _exec(
+        self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
+    ) -> ResultT:
+        scope = current_scope()
+        run = FallbackRun(self, scope, operation, model, chat_req, options)
+        result = await run.answer(self._in_order(scope))
+        if scope is None or self.spec.on_interrupt == "raise" or not isinstance(result, LlmEventStream):
+            return result
+        return recovering(result, run, scope)  # type: ignore[return-value]
+
+    def place_of(self, target: TargetExecutor) -> int:
+        """The place of a target, from 0."""
+        return self._targets.index(target)
+
+    def _in_order(self, scope: CallScope | None) -> list[TargetExecutor]:
+        if self._stuck_at and scope is not None and scope.clock.now() < self._stuck_until:
+            return [*self._targets[self._stuck_at :], *self._targets[: self._stuck_at]]
+        return list(self._targets)
+
+    def answered(self, target: TargetExecutor, scope: CallScope | None) -> None:
+        """This target has answered: with `sticky`, the next calls begin there."""
+        if self.spec.sticky is None or scope is None:
+            return
+        place = self.place_of(target)
+        if place != self._stuck_at or scope.clock.now() >= self._stuck_until:
+            self._stuck_at = place
+            self._stuck_until = scope.clock.now() + seconds(self.spec.sticky)

@@ -1,0 +1,229 @@
+"""The way of one call through the targets."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Generic, cast
+
+from lamellar.decisive import decisive
+from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedError, StreamInterruptedError
+from lamellar.executor import Operation, ResultT, discard
+from lamellar.scope import use_scope
+from lamellar.stream import LlmEventStream
+
+from ..recovery import Resumed
+from ..recovery.prefill import prefilled
+from ..shared import call_hook, empty_answer
+from .spec import FallbackEvent
+
+if TYPE_CHECKING:
+    from lamellar.chat.content import ContentPart
+    from lamellar.chat.options import ChatOptions
+    from lamellar.chat.request import ChatRequest
+    from lamellar.chat.response import ChatResponse
+    from lamellar.scope import CallScope
+    from lamellar.target import TargetExecutor
+
+    from .executor import FallbackExecutor
+
+__all__ = ["FallbackRun"]
+
+_logger = logging.getLogger("lamellar.fallback")
+
+
+class FallbackRun(Generic[ResultT]):
+    """One call: the targets it asks until one answers, and those that take over from a broken stream.
+
+    Args:
+        layer: The composite.
+        scope: The call's scope.
+        operation: The kind of call.
+        model: The model that the caller asks.
+        chat_req: The request.
+        options: The caller's options.
+    """
+
+    __slots__ = (
+        "_chat_req",
+        "_continues",
+        "_errors",
+        "_later",
+        "_layer",
+        "_model",
+        "_operation",
+        "_options",
+        "_scope",
+        "_target",
+    )
+
+    def __init__(
+        self,
+        layer: FallbackExecutor,
+        scope: CallScope | None,
+        operation: Operation[ResultT],
+        model: str,
+        chat_req: ChatRequest,
+        options: ChatOptions | None,
+    ) -> None:
+        self._layer = layer
+        self._scope = scope
+        self._operation = operation
+        self._model = model
+        self._chat_req = chat_req
+        self._options = options
+        self._target: TargetExecutor | None = None
+        self._later: list[TargetExecutor] = []
+        self._errors: list[LamellarError] = []
+        self._continues = False  # whether the last answer goes on from what was delivered
+
+    async def answer(self, targets: list[TargetExecutor]) -> ResultT:
+        """The first answer of these targets that is one.
+
+        Raises:
+            LamellarError: The error that decides, when none of them has an answer.
+        """
+        outcome: ResultT | ExecutorError | RejectedError | None = None
+        try:
+            first, *self._later = targets
+            outcome = await self._ask(first, ())
+            if isinstance(outcome, LamellarError):
+                outcome = await self._ask_the_next(first, outcome, ())
+            if isinstance(outcome, LamellarError):
+                raise decisive(self._errors)
+            return outcome
+        finally:
+            # An error's traceback holds this frame: what the frame holds would live as long as anyone keeps the error.
+            self._errors.clear()
+            outcome = None
+
+    async def resume(
+        self, failure: StreamInterruptedError, delivered: tuple[ContentPart, ...]
+    ) -> Resumed | LamellarError:
+        """A later target's stream that takes over from one that broke; see `Recovery`."""
+        cause = failure.cause
+        if self._target is None or not isinstance(cause, ExecutorError | RejectedError):
+            return failure
+        outcome: ResultT | ExecutorError | RejectedError | None = None
+        try:
+            outcome = await self._ask_the_next(self._target, cause, delivered)
+            if isinstance(outcome, LamellarError):
+                return decisive(self._errors)
+            return Resumed(cast("LlmEventStream", outcome), self._continues)
+        finally:
+            self._errors.clear()
+            outcome = cause = None
+
+    async def _ask_the_next(
+        self, failed: TargetExecutor, error: ExecutorError | RejectedError, delivered: tuple[ContentPart, ...]
+    ) -> ResultT | ExecutorError | RejectedError:
+        """The answer of a later target, or the last error when there is to be no other."""
+        found: ResultT | ExecutorError | RejectedError = error
+        while isinstance(found, ExecutorError | RejectedError):
+            self._errors.append(found)
+            self._later = self._candidates(failed, found)
+            if not self._later:
+                return found
+            target = self._later.pop(0)
+            call_hook(
+                self._layer.spec.on_fallback, FallbackEvent(failed.name, target.name, found), "on_fallback", _logger
+            )
+            found = await self._ask(target, delivered)
+            failed = target
+        return found
+
+    async def _ask(
+        self, target: TargetExecutor, delivered: tuple[ContentPart, ...]
+    ) -> ResultT | ExecutorError | RejectedError:
+        """One target's answer, going on from what was delivered where that can be asked for."""
+        onward = None
+        if delivered and target.prefill and self._layer.spec.on_interrupt == "continue":
+            onward = prefilled(self._chat_req, self._options, delivered)
+        outcome = await self._try(target, onward or self._chat_req)
+        if onward is not None and isinstance(outcome, ExecutorError) and outcome.kind is ErrorKind.INVALID_REQUEST:
+            onward = None  # it takes no prefill after all
+            outcome = await self._try(target, self._chat_req)
+        self._continues = onward is not None
+        return outcome
+
+    async def _try(self, target: TargetExecutor, chat_req: ChatRequest) -> ResultT | ExecutorError | RejectedError:
+        """One target's answer, or its error as a value, whose traceback ends here."""
+        scope = self._scope
+        view = self._view(target, scope) if scope is not None else None
+        tried = scope.attempt_count if scope is not None else 0
+        try:
+            if view is scope:
+                result = await self._operation(target, self._model, chat_req, self._options)
+            else:
+                with use_scope(view):
+                    result = await self._operation(target, self._model, chat_req, self._options)
+        except (ExecutorError, RejectedError) as error:
+            if scope is not None and isinstance(error, RejectedError) and scope.attempt_count == tried:
+                scope.refused(target.name, target.inner.name, target.model or self._model, error)
+            return error
+        problem = self._judge(result, target)
+        if problem is None:
+            self._target = target
+            self._layer.answered(target, scope)
+            return result
+        discard(result)
+        if scope is not None:
+            scope.blame_last(problem)
+        return problem
+
+    def _view(self, target: TargetExecutor, scope: CallScope) -> CallScope:
+        """The call's scope as this target sees it."""
+        place = self._layer.place_of(target)
+        if place or scope.observer is not None:
+            scope = scope.at_target(place, primary=place == 0)
+        grant = _grant(scope, len(self._later))
+        # The attempt, the retries and the queues below keep to the grant, so that it ends as their own timeout.
+        return scope if grant is None else scope.with_allowance(grant)
+
+    def _judge(
+        self, result: ChatResponse | LlmEventStream, target: TargetExecutor
+    ) -> ExecutorError | RejectedError | None:
+        """What is wrong with an answer by the rules of this fallback, or None."""
+        spec = self._layer.spec
+        if spec.on_empty == "fallback" and result.is_empty:
+            return empty_answer(target.inner.name, target.model or self._model, failover=True)
+        if spec.accept is None:
+            return None
+        seen = result.preview() if isinstance(result, LlmEventStream) else result
+        said = "turned the answer down"
+        try:
+            if spec.accept(seen):
+                return None
+        except Exception as error:
+            _logger.exception("the accept predicate failed")
+            said = f"failed with {type(error).__name__}"
+        return RejectedError(ErrorKind.ANSWER_REJECTED, f"the `accept` predicate {said}", target=target.name)
+
+    def _candidates(self, failed: TargetExecutor, error: ExecutorError | RejectedError) -> list[TargetExecutor]:
+        """The targets that may do better after this error; none when there is to be no other."""
+        if not self._goes_on(error):
+            return []
+        if error.kind is ErrorKind.CONTEXT_OVERFLOW and failed.context_window is not None:
+            window = failed.context_window
+            return [each for each in self._later if each.context_window is None or each.context_window > window]
+        return self._later
+
+    def _goes_on(self, error: ExecutorError | RejectedError) -> bool:
+        if isinstance(error, StreamInterruptedError) and not error.failover:
+            return False
+        remaining = self._scope.remaining() if self._scope is not None else None
+        if remaining is not None and remaining <= 0:
+            return False  # the call's own time is over
+        if error.kind is ErrorKind.DEADLINE:  # of a plate inside this target
+            return True
+        return bool(self._layer.spec.rules.get(error.kind, error.failover))
+
+
+def _grant(scope: CallScope, later: int) -> float | None:
+    """Seconds this target may take until its answer is committed, or None when nothing is to be reserved."""
+    remaining = scope.remaining()
+    if remaining is None or later == 0 or scope.total is None:
+        return None
+    reserved = scope.total * min(scope.reserve * later, 0.5)
+    granted = remaining - reserved
+    # When so much is spent already that the reserves cannot be kept, what remains is shared evenly.
+    return granted if granted > 0 else remaining / (later + 1)
