@@ -329,13 +329,13 @@ class TestTheConsumer:
     def test_pieces_of_text_cannot_be_taken_back(self):
         async def main(stack):
             pieces = []
-            async with stack.build(rng=Random(0)) as executor:
-                async with await executor.exec_chat_stream_events("m", REQUEST) as stream:
-                    try:
-                        async for piece in stream.text():
-                            pieces.append(piece)
-                    except StreamInterruptedError as error:
-                        return pieces, error.kind
+            executor = stack.build(rng=Random(0))
+            async with executor, await executor.exec_chat_stream_events("m", REQUEST) as stream:
+                try:
+                    async for piece in stream.text():
+                        pieces.append(piece)
+                except StreamInterruptedError as error:
+                    return pieces, error.kind
             return pieces, None
 
         assert run_virtual(main(fallen(cut(*chunks("ab")), whole(*chunks("abc"))))) == (["ab", "c"], None)

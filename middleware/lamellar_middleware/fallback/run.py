@@ -111,7 +111,8 @@ class FallbackRun(Generic[ResultT]):
             return Resumed(cast("LlmEventStream", outcome), self._continues)
         finally:
             self._errors.clear()
-            outcome = cause = None
+            outcome = None
+            del cause, failure
 
     async def _ask_the_next(
         self, failed: TargetExecutor, error: ExecutorError | RejectedError, delivered: tuple[ContentPart, ...]

@@ -54,20 +54,20 @@ class Splice:
         if self._joined:
             return list(batch)
         beyond: list[StreamEvent | Progress] = []
-        for event in batch:
-            if self._joined:
-                beyond.append(event)
-            elif isinstance(event, Start):
+        for place, event in enumerate(batch, 1):
+            if isinstance(event, Start):
                 self._start = event
             elif not isinstance(event, Progress):
                 self._held.append(event)
-                if self._hopeless or not self._repeats(event, beyond):
+                repeats = not self._hopeless and self._repeats(event, beyond)
+                if not repeats:
                     start = self._start
                     restart = Restart(start.target, start.model, self._reason, start.provider)
                     beyond = [restart, *self._held]  # what was sent beyond it is dropped with the rest
-                    self._join()
-                elif not any(self._left.values()):
-                    self._join()
+                if not repeats or not any(self._left.values()):
+                    self._joined = True
+                    self._held = []
+                    return [*beyond, *batch[place:]]
         return beyond
 
     def _repeats(self, event: StreamEvent, beyond: list[StreamEvent | Progress]) -> bool:
@@ -85,10 +85,6 @@ class Splice:
         if overlap < len(said):
             beyond.append(kind(said[overlap:]))  # type: ignore[call-arg, arg-type]
         return True
-
-    def _join(self) -> None:
-        self._joined = True
-        self._held = []
 
 
 class Continuation:

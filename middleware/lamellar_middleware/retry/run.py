@@ -114,7 +114,8 @@ class RetryRun(Generic[ResultT]):
             return Resumed(cast("LlmEventStream", outcome), continues=onward is not None)
         finally:
             self._errors.clear()
-            cause = outcome = None
+            outcome = None
+            del cause, failure
 
     def _onward(self, delivered: tuple[ContentPart, ...]) -> ChatRequest | None:
         if not self._layer.prefill or self._layer.spec.on_interrupt != "continue":
