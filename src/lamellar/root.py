@@ -19,10 +19,13 @@ from .errors import ConfigError, ErrorKind, LamellarError, RejectedError, Stream
 from .executor import ExecutorWrapper, Operation, ResultT, respond
 from .scope import CallScope, use_scope
 from .source import Finish
+from .state import isolate, reset, snapshot
 from .stream import LlmEventStream
 
 if TYPE_CHECKING:
     import random
+
+    from pydantic import JsonValue
 
     from .clock import Clock
     from .executor import LlmExecutor
@@ -98,6 +101,31 @@ class StackExecutor(ExecutorWrapper):
             self._calls.discard(running)
             self._notice_idle()
         return result if isinstance(result, LlmEventStream) else result.with_attempts(scope.attempts)
+
+    def snapshot(self) -> dict[str, dict[str, JsonValue]]:
+        """What is going on, as plain data: calls and streams under way, and the state of every plate by its target.
+
+        Plates that stand in no target are shown under ``stack``.
+        """
+        shown = snapshot(self)
+        shown["stack"] = {"calls": len(self._calls), "streams": len(self._streams), **shown["stack"]}
+        return shown
+
+    def isolate(self, name: str) -> None:
+        """Take the target of this name out: every call to it is refused (`circuit_open`) until `reset(name)`.
+
+        Raises:
+            ConfigError: There is no target of that name.
+        """
+        isolate(self, name)
+
+    def reset(self, name: str) -> None:
+        """Put the target of this name back to work, and all the state in it (breakers, windows) to its beginning.
+
+        Raises:
+            ConfigError: There is no target of that name.
+        """
+        reset(self, name)
 
     async def aclose(self, grace: float = 0) -> None:
         """Close the stack; idempotent.

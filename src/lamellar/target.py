@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from .build import BuildContext, assemble
 from .chat.options import ChatOptions
-from .errors import ConfigError
+from .errors import ConfigError, ErrorKind, RejectedError
 from .executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
 from .frozen import nearest
 from .identity import identity_of, identity_of_options
@@ -163,6 +163,8 @@ class TargetExecutor(ExecutorWrapper):
         self.prefill = spec.prefill
         self._overlay = spec.options
         self._unset = dict.fromkeys(spec.unset)
+        self.isolated = False
+        """Whether a hand has taken it out: every call to it is refused (`StackExecutor.isolate`)."""
 
     @property
     def name(self) -> str:
@@ -172,6 +174,9 @@ class TargetExecutor(ExecutorWrapper):
     async def _exec(
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
     ) -> ResultT:
+        if self.isolated:
+            said = "this target is isolated by hand; reset() puts it back to work"
+            raise RejectedError(ErrorKind.CIRCUIT_OPEN, said, target=self._name)
         if options is not None and self._unset:
             options = options.model_copy(update=self._unset)
         if self._overlay is not None:
