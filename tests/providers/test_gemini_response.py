@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
@@ -267,6 +269,20 @@ def test_an_error_in_band_is_classified_like_one_with_a_status(wrapped: bool):
     said = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
     error = refused([said] if wrapped else said)
     assert (error.kind, error.status, error.code) == ("overloaded", 200, "503")
+
+
+def test_a_raised_error_is_not_kept_alive_by_its_own_traceback():
+    gc.disable()
+    try:
+        gone = None
+        try:
+            parse({"promptFeedback": {"blockReason": "SAFETY"}})
+        except ExecutorError as error:
+            gone = weakref.ref(error)
+        assert gone is not None
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_arguments_in_pieces_are_not_passed_off_as_a_call():

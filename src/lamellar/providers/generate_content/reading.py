@@ -13,10 +13,13 @@ from ..classify import provider_error
 from ..error_bodies import error_from, malformed
 from ..wire import Exchange
 from .answer import Answer
+from .parts import REPORTED
 from .stop import failure_of, is_blocked, stop_reason
 from .usage import COUNTS, usage_of
 
 __all__ = ["Reading"]
+
+_REPORTED = frozenset(REPORTED)
 
 
 class Reading:
@@ -83,7 +86,8 @@ class Reading:
             self.error = error_from(self._exchange, self._status, self._headers, payload)
             return
         candidates = payload.get("candidates")
-        self._who(payload, candidates, out)
+        if self.model is None or self.answer.response_id is None:
+            self._who(payload, candidates, out)
         if self._keep_raw:
             self._raw = payload
         usage = payload.get("usageMetadata")
@@ -93,6 +97,19 @@ class Reading:
             self._candidates(candidates, out)
         elif payload.get("promptFeedback"):
             self._feedback(payload["promptFeedback"])
+
+    def raise_error(self) -> None:
+        """Raise the error, if there is one, and let go of it: its traceback would keep it alive.
+
+        Raises:
+            ExecutorError: What the payloads so far came to.
+        """
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error
 
     def end(self, out: list[StreamEvent | Progress]) -> End:
         """The answer as the last event of a stream; what was held back is told first."""
@@ -132,7 +149,8 @@ class Reading:
                 continue  # only the first candidate is read
             answer = self.answer
             answer.add(candidate.get("content"), out)
-            answer.report(candidate, out)
+            if not _REPORTED.isdisjoint(candidate):
+                answer.report(candidate, out)
             if answer.unread is not None:
                 self.error = malformed(self._exchange, self._status, answer.unread)
                 return

@@ -34,8 +34,7 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
     events: list[StreamEvent | Progress] = []
     for payload in parsed if isinstance(parsed, list) else [parsed]:
         reading.payload(payload, events)
-        if reading.error is not None:
-            raise reading.error
+        reading.raise_error()
     reading.answer.finish(events)
     content = reading.answer.content()
     if not content and reading.finish_reason is None:
