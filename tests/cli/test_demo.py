@@ -11,11 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from opentelemetry.trace import get_tracer_provider
 from tests.cli.command import environment, lamellar
 
 from lamellar import Stack
 from lamellar.cli.demo.burst import busiest_second
+from lamellar.cli.demo.spans import SpanKeeper
 from lamellar.cli.demo.timeline import timeline
+from lamellar.middleware import Tracing
+from lamellar.providers import OpenAI
 
 
 @pytest.fixture(scope="module")
@@ -288,6 +292,20 @@ def test_without_the_sdk_there_is_no_trace_and_that_is_said():
     (scene,) = json.result().json["scenes"]
     assert (scene["ok"], scene["spans"]) == (True, None)
     assert "one_inference_span" not in scene["checks"]
+
+
+def test_a_tracer_provider_of_the_program_is_left_alone(monkeypatch):
+    stack, before = Stack(Tracing(), OpenAI()), get_tracer_provider()
+    watched = SpanKeeper().watch(stack)
+    assert get_tracer_provider() is before
+    assert stack == Stack(Tracing(), OpenAI())
+    assert watched.layers[0].tracer_provider not in (None, before)
+
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    keeper = SpanKeeper()
+    assert keeper.watch(stack) is stack
+    assert "OTEL_SDK_DISABLED" in keeper.missing
+    assert keeper.take() is None
 
 
 def test_the_busiest_second():

@@ -79,7 +79,7 @@ class Show(Silent):
         out.print()
         out.print(Text("Lamellar", style="bold").append("  small executors, laced into one", style="not bold dim"))
         out.print()
-        out.print("Two providers now run on this machine. They speak HTTP and misbehave on cue.")
+        out.print("Two HTTP providers, of two dialects, run on this machine and misbehave on cue.")
         out.print("In front of them stands this stack, loaded from a file:")
         out.print()
         shown = Text(textwrap.indent(yaml.rstrip(), _INDENT))
