@@ -29,8 +29,13 @@ def every_spec() -> Iterator[tuple[str, Spec]]:
             model = lookup(kind, base)  # type: ignore[type-abstract]
             yield kind, plain(model)
             for name in model.model_fields:
-                if name != "version":
+                if name != "version" and not code_only(model.model_fields[name]):
                     yield f"{kind}.{name}", with_option(model, name)
+
+
+def code_only(field: FieldInfo) -> bool:
+    """Whether the option is an object that no file can hold."""
+    return any(getattr(each, "code_only", False) for each in field.metadata)
 
 
 @cache
@@ -96,7 +101,7 @@ def _values(annotation: Any) -> Iterator[Any]:
     elif annotation is bool:
         yield from (True, False)
     elif annotation is str:
-        yield from (*TEXTS, "temperature")
+        yield from (*TEXTS, "temperature", "model")
     elif origin is Callable or annotation is Callable or getattr(origin, "__name__", "") == "Callable":
         yield "os.path:join"
     elif isinstance(annotation, type) and issubclass(annotation, Enum):

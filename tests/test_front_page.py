@@ -156,5 +156,5 @@ def test_the_tree_is_drawn_without_keys(monkeypatch):
         "            │        └─ openai",
         "            └─ target anthropic/claude-haiku-4-5",
         "               └─ retry",
-        "                  └─ anthropic api_key={'env': 'ANTHROPIC_API_KEY'}",
+        "                  └─ anthropic api_key=Secret(env='ANTHROPIC_API_KEY')",
     ]

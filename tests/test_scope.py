@@ -274,19 +274,41 @@ class TestViews:
         assert scope.begin_attempt("t", "p", "m").target_index is None
         assert scope.at_target(2, primary=False).with_allowance(3).begin_attempt("t", "p", "m").target_index == 2
 
-    async def test_a_fork_keeps_the_bounds_and_the_record_and_has_a_stopwatch_of_its_own(self):
+    async def test_a_fork_keeps_the_bounds_until_an_answer_is_committed_and_the_record_and_counts_for_itself(self):
         clock = ManualClock()
         scope = CallScope.open(clock, random.Random(0)).with_deadline(10, 0.25)
         scope.stopwatch.start()
         await clock.advance(4)
         fork = scope.fork(streaming=True)
-        assert (fork.until_deadline(), fork.total, fork.reserve, fork.streaming) == (6, 10, 0.25, True)
+        assert (fork.remaining(), fork.total, fork.reserve, fork.streaming) == (6, 10, 0.25, True)
+        assert (fork.until_deadline(), fork.allowance_limit) == (None, "deadline")
         scope.stopwatch.stop()
         fork.stopwatch.start()
         await clock.advance(5)
-        assert (scope.until_deadline(), fork.until_deadline()) == (6, 1)
+        assert (scope.remaining(), fork.remaining()) == (6, 1)
         fork.begin_attempt("t", "p", "m")
         assert [each.target for each in scope.attempts] == ["t"]
+
+    def test_the_sooner_of_a_forks_bound_and_a_grant_is_named(self):
+        scope = CallScope.open(ManualClock(), random.Random(0)).with_deadline(10, 0.25)
+        fork = scope.fork(streaming=False)
+        assert (fork.with_allowance(3).allowance_limit, fork.with_allowance(3).remaining()) == ("reserve", 3)
+        assert (fork.with_allowance(30).allowance_limit, fork.with_allowance(30).remaining()) == ("deadline", 10)
+        assert scope.with_allowance(4).fork(streaming=False).allowance_limit == "reserve"
+        assert CallScope.open(ManualClock(), random.Random(0)).fork(streaming=False).remaining() is None
+
+    def test_adopted_tries_are_counted_on_and_not_twice(self):
+        mine, other = (CallScope.open(ManualClock(), random.Random(0)) for _ in range(2))
+        mine.begin_attempt("mine", "p", "m")
+        other.begin_attempt("first", "p", "m")
+        other.begin_attempt("second", "p", "m")
+        mine.adopt(other)
+        mine.adopt(other)
+        assert [(each.number, each.target) for each in mine.attempts] == [(1, "mine"), (2, "first"), (3, "second")]
+        assert [each.number for each in other.attempts] == [1, 2]
+        fork = other.fork(streaming=False)
+        other.adopt(fork)
+        assert len(other.attempts) == 2
 
     def test_who_watches_is_told_of_refusals_and_facts(self):
         told = []

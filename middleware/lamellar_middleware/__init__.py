@@ -7,8 +7,28 @@ from __future__ import annotations
 
 from lamellar.target import Target
 
+from .cache import Cache, CacheStore, SQLiteStore, StoredAnswer
 from .fallback import Fallback, FallbackEvent
+from .rate_limit import RateLimit, RateLimiter, RateLimitEvent
 from .retry import KindPolicy, Retry, RetryBudget, RetryEvent
 from .timeout import Timeout
+from .tracing import Tracing
 
-__all__ = ["Fallback", "FallbackEvent", "KindPolicy", "Retry", "RetryBudget", "RetryEvent", "Target", "Timeout"]
+__all__ = [
+    "Cache",
+    "CacheStore",
+    "Fallback",
+    "FallbackEvent",
+    "KindPolicy",
+    "RateLimit",
+    "RateLimitEvent",
+    "RateLimiter",
+    "Retry",
+    "RetryBudget",
+    "RetryEvent",
+    "SQLiteStore",
+    "StoredAnswer",
+    "Target",
+    "Timeout",
+    "Tracing",
+]

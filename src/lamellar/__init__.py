@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .executor import CompositeExecutor, ExecutorWrapper, LlmExecutor, Operation, walk, when_finished
     from .root import StackExecutor
     from .secrets import Secret
+    from .sizes import Size
     from .source import EventSource, Finish, InnerSource
     from .spec import ExecutorSpec, LayerSpec
     from .stack import Stack
@@ -111,6 +112,7 @@ _HOMES = {
     "executor": ("CompositeExecutor", "ExecutorWrapper", "LlmExecutor", "Operation", "walk", "when_finished"),
     "root": ("StackExecutor",),
     "secrets": ("Secret",),
+    "sizes": ("Size",),
     "source": ("EventSource", "Finish", "InnerSource"),
     "spec": ("ExecutorSpec", "LayerSpec"),
     "stack": ("Stack",),
@@ -162,6 +164,7 @@ __all__ = [
     "RejectedError",
     "Restart",
     "Secret",
+    "Size",
     "Stack",
     "StackExecutor",
     "Start",

@@ -16,6 +16,7 @@ from .chat.response import ChatResponse
 from .errors import LamellarError, StreamClosedError, StreamInterruptedError, StreamTruncatedError
 from .executor import ExecutorWrapper, Operation, ResultT, respond
 from .interruption import interrupted
+from .observer import LeafCall
 from .scope import current_scope, use_scope
 from .source import InnerSource
 from .stream import LlmEventStream
@@ -53,6 +54,8 @@ class Attempt(ExecutorWrapper):
         if scope is None:  # a leaf that is used outside of a built stack
             return await operation(self.inner, model, chat_req, options)
         watch = AttemptWatch(self.limits, self.target, self.inner, model, scope, streaming=operation is not respond)
+        if scope.observer is not None:
+            watch.observe(scope.observer, LeafCall(self.inner, chat_req, options, watch.streaming))
         try:
             with use_scope(scope.for_attempt(watch.live)):
                 result = await watch.wait(

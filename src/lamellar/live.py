@@ -10,6 +10,7 @@ from .chat.usage import Usage
 from .errors import ErrorKind, ExecutorError, RejectedError
 
 if TYPE_CHECKING:
+    from .observer import AttemptObserver
     from .scope import CallScope
 
 __all__ = ["LiveAttempt"]
@@ -28,6 +29,7 @@ class LiveAttempt:
         "message",
         "model",
         "number",
+        "observed",
         "outcome",
         "primary",
         "provider",
@@ -64,6 +66,8 @@ class LiveAttempt:
         """The place of its target among those of the composite above, from 0; None where there is none to tell."""
         self.primary = True
         """Whether every composite above would rather have asked nobody else."""
+        self.observed: AttemptObserver | None = None
+        """Who watches it while it is under way."""
         self.inner: list[CallScope] = []
         """The scopes of stacks that ran inside the leaf: their tries stand for this one."""
         self.task = _current_task()

@@ -6,17 +6,42 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lamellar_middleware import (
+        Cache,
+        CacheStore,
         Fallback,
         FallbackEvent,
         KindPolicy,
+        RateLimit,
+        RateLimiter,
+        RateLimitEvent,
         Retry,
         RetryBudget,
         RetryEvent,
+        SQLiteStore,
+        StoredAnswer,
         Target,
         Timeout,
+        Tracing,
     )
 
-__all__ = ["Fallback", "FallbackEvent", "KindPolicy", "Retry", "RetryBudget", "RetryEvent", "Target", "Timeout"]
+__all__ = [
+    "Cache",
+    "CacheStore",
+    "Fallback",
+    "FallbackEvent",
+    "KindPolicy",
+    "RateLimit",
+    "RateLimitEvent",
+    "RateLimiter",
+    "Retry",
+    "RetryBudget",
+    "RetryEvent",
+    "SQLiteStore",
+    "StoredAnswer",
+    "Target",
+    "Timeout",
+    "Tracing",
+]
 
 
 def __getattr__(name: str) -> object:

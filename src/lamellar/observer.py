@@ -8,13 +8,33 @@ stream it is told about.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from .chat.events import End
+    from .chat.options import ChatOptions
+    from .chat.request import ChatRequest
+    from .chat.response import ChatResponse
     from .executor import LlmExecutor
     from .live import LiveAttempt
 
-__all__ = ["AttemptObserver", "CallObserver"]
+__all__ = ["AttemptObserver", "CallObserver", "LeafCall"]
+
+
+class LeafCall(NamedTuple):
+    """What a leaf is asked.
+
+    Args:
+        leaf: The leaf.
+        chat_req: The request.
+        options: The options, with the overlay of its target.
+        streaming: Whether a stream is asked.
+    """
+
+    leaf: LlmExecutor
+    chat_req: ChatRequest
+    options: ChatOptions | None
+    streaming: bool
 
 
 class AttemptObserver(Protocol):
@@ -30,16 +50,20 @@ class AttemptObserver(Protocol):
         """The wait is over; after a `GeneratorExit` perhaps in another task or context."""
         ...
 
-    def ended(self, live: LiveAttempt) -> None:
-        """The attempt is over, and its record is closed."""
+    def inside(self) -> CallObserver | None:
+        """Who watches the tries of a stack that runs inside the leaf."""
+        ...
+
+    def ended(self, live: LiveAttempt, answer: ChatResponse | End | None) -> None:
+        """The attempt is over, and its record is closed; with the whole answer, or the `End` of a whole stream."""
         ...
 
 
 class CallObserver(Protocol):
     """Watches one call."""
 
-    def attempt_began(self, live: LiveAttempt, leaf: LlmExecutor | None) -> AttemptObserver:
-        """A try begins at `leaf`; None for one that a layer refused before it was made."""
+    def attempt_began(self, live: LiveAttempt, call: LeafCall | None) -> AttemptObserver:
+        """A try begins; without a `call`, a layer refused it before it was made."""
         ...
 
     def note(self, name: str, value: str | bool | float) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from .call import AttemptRecord, CallContext, Outcome
 from .errors import ExecutorError, RejectedError
 from .live import LiveAttempt
+from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     import random
@@ -23,34 +24,6 @@ if TYPE_CHECKING:
     from .observer import CallObserver
 
 __all__ = ["CallScope", "LiveAttempt", "Stopwatch", "current_scope", "note_response", "use_scope"]
-
-
-class Stopwatch:
-    """Seconds spent waiting for the provider: it stands still while the consumer has the stream to itself."""
-
-    __slots__ = ("_clock", "_depth", "_elapsed", "_started")
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._depth = 0
-        self._elapsed = 0.0
-        self._started = 0.0
-
-    def start(self) -> None:
-        """Somebody waits; nested waits are one."""
-        if self._depth == 0:
-            self._started = self._clock.now()
-        self._depth += 1
-
-    def stop(self) -> None:
-        """This wait is over."""
-        self._depth -= 1
-        if self._depth == 0:
-            self._elapsed += self._clock.now() - self._started
-
-    def elapsed(self) -> float:
-        """Seconds waited so far, a wait under way included."""
-        return self._elapsed + (self._clock.now() - self._started if self._depth else 0.0)
 
 
 class _Shared:
@@ -78,6 +51,7 @@ class CallScope:
     __slots__ = (
         "_shared",
         "allowance",
+        "allowance_limit",
         "clock",
         "deadline",
         "live",
@@ -97,6 +71,8 @@ class CallScope:
         """The whole call's bound, on the stopwatch; it holds to the end of a stream."""
         self.allowance: float | None = None
         """The bound until an answer is committed: what a composite grants this target. Also on the stopwatch."""
+        self.allowance_limit = "reserve"
+        """Whose bound `allowance` is, for errors: ``reserve``, or ``deadline`` where it is that of a forked call."""
         self.total: float | None = None
         """Seconds of the bound that `deadline` came from; reserves are shares of it."""
         self.reserve = 0.0
@@ -124,23 +100,32 @@ class CallScope:
         if outer is not None and outer.live is not None and outer.live.runs_here():
             outer.live.inner.append(scope)
             scope.deadline, scope.allowance = outer.until_deadline(), outer.granted()
+            scope.allowance_limit = outer.allowance_limit
             scope.total, scope.reserve = outer.total, outer.reserve
-            scope.observer = outer.observer
+            scope.observer = outer.live.observed.inside() if outer.live.observed is not None else None
         return scope
 
     def fork(self, *, streaming: bool) -> CallScope:
         """A scope for work that goes on beside this call and may outlive it, such as an answer that several wait for.
 
-        It has this call's bounds, observer and record of tries, and a stopwatch of its own.
+        It has this call's observer and record of tries, and a stopwatch of its own. This call's bounds hold in it
+        until an answer is committed; from then on each who waits for it keeps to his own.
         """
         own = self._shared
         shared = _Shared(own.clock, own.rng, own.context, streaming)
         shared.log = own.log
         fork = CallScope(shared)
-        fork.deadline, fork.allowance = self.until_deadline(), self.granted()
+        fork.allowance = self.remaining()
+        if fork.allowance is not None and fork.allowance == self.until_deadline():
+            fork.allowance_limit = "deadline"
         fork.total, fork.reserve = self.total, self.reserve
         fork.observer, fork.target_index, fork.primary = self.observer, self.target_index, self.primary
         return fork
+
+    def adopt(self, other: CallScope) -> None:
+        """The tries of `other` led to this call's failure too: it waited for their answer."""
+        own = self._shared.log
+        own.extend([live for live in other._shared.log if live not in own])
 
     @property
     def context(self) -> CallContext | None:
@@ -161,7 +146,7 @@ class CallScope:
     def attempts(self) -> tuple[AttemptRecord, ...]:
         """The record so far, in order."""
         log = self._shared.log
-        if not any(live.inner for live in log):
+        if all(live.number == number and not live.inner for number, live in enumerate(log, 1)):
             return tuple([live.record() for live in log])
         tries = [each for live in log for each in live.records()]
         return tuple([replace(each, number=number) for number, each in enumerate(tries, 1)])
@@ -202,7 +187,8 @@ class CallScope:
         """A view whose answer must be committed within `allowance` seconds."""
         view = self._view()
         bound = self._shared.stopwatch.elapsed() + allowance
-        view.allowance = bound if self.allowance is None else min(self.allowance, bound)
+        if self.allowance is None or bound < self.allowance:
+            view.allowance, view.allowance_limit = bound, "reserve"
         return view
 
     def for_attempt(self, live: LiveAttempt) -> CallScope:
@@ -226,7 +212,7 @@ class CallScope:
 
     def _view(self) -> CallScope:
         view = CallScope(self._shared)
-        view.deadline, view.allowance = self.deadline, self.allowance
+        view.deadline, view.allowance, view.allowance_limit = self.deadline, self.allowance, self.allowance_limit
         view.total, view.reserve = self.total, self.reserve
         view.observer, view.target_index, view.primary = self.observer, self.target_index, self.primary
         return view
@@ -247,7 +233,7 @@ class CallScope:
         live.outcome = Outcome.REFUSED
         live.blame(error)
         if self.observer is not None:
-            self.observer.attempt_began(live, None).ended(live)
+            self.observer.attempt_began(live, None).ended(live, None)
 
     def blame_last(self, error: ExecutorError | RejectedError) -> None:
         """The last try was answered, and a layer takes the answer for a failure."""

@@ -23,6 +23,7 @@ from .source import Finish
 if TYPE_CHECKING:
     from .chat.response import ChatResponse
     from .executor import LlmExecutor
+    from .observer import AttemptObserver, CallObserver, LeafCall
     from .scope import CallScope
 
 __all__ = ["AttemptLimits", "AttemptWatch"]
@@ -84,13 +85,17 @@ class AttemptWatch:
         self.streaming = streaming
         self.watchdog = Watchdog(scope.clock)
         self.live = scope.begin_attempt(target, leaf.name, model)
-        self.observed = scope.observer.attempt_began(self.live, leaf) if scope.observer is not None else None
+        self.observed: AttemptObserver | None = None
         self.committed = False
         self.spent = 0.0
         self.idle_for = 0.0
         self.paused_long = False
         self._began: float | None = None
         self._left: float | None = None
+
+    def observe(self, observer: CallObserver, call: LeafCall) -> None:
+        """Let the call's observer watch this attempt."""
+        self.observed = self.live.observed = observer.attempt_began(self.live, call)
 
     async def wait(self, operation: Callable[P, Awaitable[T]], *call: P.args, **named: P.kwargs) -> T:
         """One wait for the provider, under whatever limit is nearest."""
@@ -142,7 +147,7 @@ class AttemptWatch:
                 bounds.append((bound - self.idle_for, name))
         granted = None if self.committed else self.scope.granted()
         if granted is not None:
-            bounds.append((granted, "reserve"))
+            bounds.append((granted, self.scope.allowance_limit))
         left = self.scope.until_deadline()
         if left is not None:
             bounds.append((left, "deadline"))
@@ -214,9 +219,9 @@ class AttemptWatch:
     def complete(self, response: ChatResponse) -> None:
         """A whole answer came."""
         self.live.usage = response.usage
-        self.ended(Finish(Outcome.COMPLETED))
+        self.ended(Finish(Outcome.COMPLETED), response)
 
-    def ended(self, finish: Finish) -> None:
+    def ended(self, finish: Finish, response: ChatResponse | None = None) -> None:
         """Close the record; the stream's finish callback too."""
         self.watchdog.close()
         if self._began is not None:  # closed in the middle of a wait
@@ -230,5 +235,6 @@ class AttemptWatch:
             live.blame(finish.error)
             if isinstance(finish.error, RejectedError) and not self.committed:
                 live.outcome = Outcome.REFUSED  # nothing was sent
+        live.observed = None
         if self.observed is not None:
-            self.observed.ended(live)
+            self.observed.ended(live, response if response is not None else finish.end)

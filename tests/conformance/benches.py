@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from lamellar import Chunk, End, ErrorKind, ExecutorError, StopReason, Usage
-from lamellar.providers import OpenAI
+from lamellar import Chunk, End, ErrorKind, ExecutorError, ExecutorSpec, StopReason, Usage
+from lamellar.providers import Anthropic, Auto, Gemini, OpenAI
 from lamellar.root import StackExecutor
 from lamellar.testing import Hang, Scripted, ScriptedExecutor, run_virtual
 from lamellar.testing.simulator import (
@@ -37,6 +37,7 @@ class Bench(ABC):
     """One subject, built, over a leaf that behaves in one named way for every call."""
 
     executor: StackExecutor
+    model = "m"
 
     @abstractmethod
     def run(self, subject: Subject, behaviour: str, scenario: Scenario) -> None:
@@ -124,15 +125,25 @@ class HttpBench(Bench):
         "is-silent": Silence,
     }
 
-    def __init__(self, engine: str) -> None:
+    # Each provider: the simulator's dialect, and the leaf that speaks it.
+    PROVIDERS: dict[str, tuple[str, Callable[..., ExecutorSpec]]] = {
+        "openai": ("chat", OpenAI),
+        "anthropic": ("anthropic", Anthropic),
+        "gemini": ("gemini", Gemini),
+        "auto": ("chat", lambda engine, **said: Auto(providers={"groq": said}, engine=engine)),
+    }
+
+    def __init__(self, engine: str, provider: str) -> None:
         self.engine = engine
+        self.dialect, self.leaf = self.PROVIDERS[provider]
+        self.model = "groq::m" if provider == "auto" else "m"
 
     def run(self, subject: Subject, behaviour: str, scenario: Scenario) -> None:
-        with ProviderSimulator(self.BEHAVIOURS[behaviour]()) as self.simulator:
+        with ProviderSimulator(self.BEHAVIOURS[behaviour](), dialect=self.dialect) as self.simulator:
             asyncio.run(self._run(subject, scenario))
 
     async def _run(self, subject: Subject, scenario: Scenario) -> None:
-        leaf = OpenAI(base_url=self.simulator.base_url, api_key="sk-conformance", engine=self.engine)
+        leaf = self.leaf(base_url=self.simulator.base_url, api_key="sk-conformance", engine=self.engine)
         self.executor = subject.stack(leaf).build(rng=Random(0))
         await self._conclude(scenario)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lamellar import CompositeExecutor, ExecutorSpec, ExecutorWrapper, LayerSpec, LlmExecutor, Stack, Target
-from lamellar.middleware import Fallback, Retry, Timeout
+from lamellar.middleware import Cache, Fallback, RateLimit, Retry, Timeout, Tracing
 
 Leaf = LlmExecutor | ExecutorSpec
 
@@ -33,6 +33,20 @@ class First(CompositeExecutor):
         return await operation(self.targets[0], model, chat_req, options)
 
 
+def traced(**options: object) -> Callable[[], LayerSpec]:
+    """Tracing with an SDK behind it, so that its spans are real ones."""
+
+    def make() -> LayerSpec:
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+        from opentelemetry.sdk.trace import TracerProvider
+
+        meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+        return Tracing(tracer_provider=TracerProvider(shutdown_on_exit=False), meter_provider=meters, **options)
+
+    return make
+
+
 # A layer under test: the layer round the leaf.
 LAYERS: dict[str, Callable[[], LayerSpec]] = {
     "wrapper": PlainLayer,
@@ -40,6 +54,15 @@ LAYERS: dict[str, Callable[[], LayerSpec]] = {
     "retry-on-empty": lambda: Retry(attempts=1, on_empty="accept"),
     "timeout-total": lambda: Timeout(total=1000),
     "timeout-limits": lambda: Timeout(attempt=900, first_content=500, idle=400, connect=5),
+    "cache": lambda: Cache(ttl=1000),
+    "cache-paced": lambda: Cache(max_entry_bytes=1),
+    "cache-each-for-itself": lambda: Cache(single_flight=False),
+    "rate-limit-of-pauses": RateLimit,
+    "rate-limit-of-requests": lambda: RateLimit(requests_per_second=1000, burst=1, per=("model",), share="subject"),
+    "rate-limit-of-tokens": lambda: RateLimit(tokens_per_minute=10**9, tokens_per_day=10**9, max_wait=1),
+    "tracing": traced(),
+    "tracing-attempts": traced(mode="attempts"),
+    "tracing-capture": traced(capture_content=True, per_chunk_metrics=True),
 }
 
 # A composite under test: made of leaves that all behave alike.

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.wire import requests_chat, usage_forms
+from tests.wire import requests_anthropic, requests_chat, requests_gemini, usage_forms
 
 from lamellar.chat.options import ChatOptions
 from lamellar.chat.request import ChatRequest
+from lamellar.providers.anthropic_messages import ANTHROPIC_MESSAGES
 from lamellar.providers.chat_completions import CHAT_COMPLETIONS
+from lamellar.providers.generate_content import GENERATE_CONTENT
 from lamellar.providers.wire import Dialect, Quirks
 
 
@@ -26,6 +28,7 @@ class Case:
         translate: From a recorded request to ours.
         meaning: A request's body without what says nothing.
         usage: The normal form of a recorded usage object, as a flat dict without absent fields.
+        address: Where the URL names the model: the endpoint, the model, and whether a stream is asked for.
     """
 
     recorded: str
@@ -35,6 +38,7 @@ class Case:
     translate: Callable[[dict[str, Any]], tuple[ChatRequest, ChatOptions]]
     meaning: Callable[[dict[str, Any]], Any]
     usage: Callable[[dict[str, Any]], dict[str, int]]
+    address: Callable[[str], tuple[str, str, bool]] | None = None
 
 
 CASES = [
@@ -46,6 +50,25 @@ CASES = [
         requests_chat.translate,
         requests_chat.meaning,
         usage_forms.chat,
+    ),
+    Case(
+        "anthropic",
+        ANTHROPIC_MESSAGES,
+        "/messages",
+        requests_anthropic.quirks,
+        requests_anthropic.translate,
+        requests_anthropic.meaning,
+        usage_forms.anthropic,
+    ),
+    Case(
+        "gemini",
+        GENERATE_CONTENT,
+        "",
+        requests_gemini.quirks,
+        requests_gemini.translate,
+        requests_gemini.meaning,
+        usage_forms.gemini,
+        requests_gemini.address,
     ),
 ]
 

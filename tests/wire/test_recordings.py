@@ -149,8 +149,14 @@ def compare_deltas(calls: tuple[ToolCall, ...], deltas: list[ToolCallChunk]) -> 
 
 def compare(case: Case, recording: dict[str, Any], outcome: Outcome) -> None:
     expect = recording["expect"]
+    blocked = expect.get("block_reason") or (None if expect["text"] else expect["finish_reason"])
     if expect.get("error"):
         compare_error(expect["error"], outcome.error)
+    elif outcome.error is not None:
+        # An answer of which a filter left nothing is an error that says why.
+        assert outcome.error.kind == ErrorKind.CONTENT_FILTERED
+        assert blocked
+        assert outcome.error.code == blocked
     else:
         assert outcome.error is None
         assert outcome.finish_reason == expect["finish_reason"]
@@ -181,16 +187,19 @@ def compare_error(expected: dict[str, Any], error: ExecutorError | None) -> None
 def compare_request(case: Case, recording: dict[str, Any]) -> None:
     recorded = recording["request"]
     request, options = case.translate(recording)
-    base, path, query = recorded["url"].partition(case.path)
-    assert path
     exchange = exchange_of(recording)
-    endpoint = Endpoint(exchange.provider, base + query, api_key="key", quirks=case.quirks(recording))
-    stream = bool(recorded["json"].get("stream"))
-    sent = case.dialect.build_request(endpoint, exchange.model, request, options, stream=stream)
+    if case.address is None:
+        base, path, query = recorded["url"].partition(case.path)
+        assert path
+        base_url, model, stream = base + query, exchange.model, bool(recorded["json"].get("stream"))
+    else:
+        base_url, model, stream = case.address(recorded["url"])
+    endpoint = Endpoint(exchange.provider, base_url, api_key="key", quirks=case.quirks(recording))
+    sent = case.dialect.build_request(endpoint, model, request, options, stream=stream)
     assert sent.url == recorded["url"]
     assert sent.headers["content-type"] == recorded["headers"].get("content-type", "application/json")
     ours, theirs = json.loads(sent.body), dict(recorded["json"])
-    if theirs.get("model") is None:
+    if theirs.get("model") is None and case.address is None:
         theirs["model"] = exchange.model  # the URL names it
     assert case.meaning(ours) == case.meaning(theirs)
 

@@ -32,6 +32,46 @@ def chat(raw: dict[str, Any]) -> dict[str, int]:
     return {name: value for name, value in form.items() if value is not None}
 
 
+def gemini(raw: dict[str, Any]) -> dict[str, int]:
+    def some(*names: str) -> int | None:
+        found = [raw[name] for name in names if raw.get(name) is not None]
+        return sum(found) if found else None
+
+    def audio(*names: str) -> int | None:
+        entries = [entry for name in names for entry in raw.get(name) or ()]
+        heard = [entry["tokenCount"] for entry in entries if entry["modality"] == "AUDIO" and "tokenCount" in entry]
+        return sum(heard) if heard else None
+
+    form = {
+        "prompt_tokens": some("promptTokenCount", "toolUsePromptTokenCount"),
+        "completion_tokens": some("candidatesTokenCount", "thoughtsTokenCount"),
+        "total_tokens": some("totalTokenCount"),
+        "cached_tokens": some("cachedContentTokenCount"),
+        "prompt_audio_tokens": audio("promptTokensDetails", "toolUsePromptTokensDetails"),
+        "reasoning_tokens": some("thoughtsTokenCount"),
+        "completion_audio_tokens": audio("candidatesTokensDetails"),
+    }
+    return {name: value for name, value in form.items() if value is not None}
+
+
+def anthropic(raw: dict[str, Any]) -> dict[str, int]:
+    """The prompt is what was sent, written to the cache, and read from it; the provider gives no total."""
+    creation = raw.get("cache_creation") or {}
+    read, written = raw.get("cache_read_input_tokens"), raw.get("cache_creation_input_tokens")
+    prompt = raw["input_tokens"] + (read or 0) + (written or 0)
+    form = {
+        "prompt_tokens": prompt,
+        "completion_tokens": raw["output_tokens"],
+        "total_tokens": prompt + raw["output_tokens"],
+        "cached_tokens": read,
+        "cache_creation_tokens": written,
+        "cache_creation_5m": creation.get("ephemeral_5m_input_tokens"),
+        "cache_creation_1h": creation.get("ephemeral_1h_input_tokens"),
+        "reasoning_tokens": (raw.get("output_tokens_details") or {}).get("thinking_tokens"),
+    }
+    return {name: value for name, value in form.items() if value is not None}
+
+
 def flat(usage: Usage | None) -> dict[str, int]:
     """Ours, in the same shape."""
     if usage is None:

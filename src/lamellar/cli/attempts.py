@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["attempts_data", "print_attempts", "usage_data"]
 
+_ANY_WIDTH = 10_000
+"""Columns that no table needs: what one would like to have is measured within them."""
+
 
 def print_attempts(out: Console, attempts: Sequence[AttemptRecord], *, indent: int = 0) -> None:
     """Print `attempts` as a table, one row each."""
-    table = _table(attempts, indent)
+    table = _table(attempts, indent, gap=2)
+    if out.measure(table, options=out.options.update(max_width=_ANY_WIDTH)).maximum > out.width:
+        table = _table(attempts, indent, gap=1)  # rather than fold the names in it
     if out.is_terminal:
         out.print(table)
         return
@@ -32,7 +37,7 @@ def print_attempts(out: Console, attempts: Sequence[AttemptRecord], *, indent: i
         out.print(line.rstrip(), soft_wrap=True)
 
 
-def _table(attempts: Sequence[AttemptRecord], indent: int) -> Table:
+def _table(attempts: Sequence[AttemptRecord], indent: int, *, gap: int) -> Table:
     named = any(not each.target.endswith(each.model) for each in attempts)
     columns: list[tuple[str, Callable[[AttemptRecord], str | Text], bool]] = [
         ("#", lambda each: str(each.number), True),
@@ -45,9 +50,9 @@ def _table(attempts: Sequence[AttemptRecord], indent: int) -> Table:
         ("first", lambda each: seconds(each.first_content), True),
         ("tokens", _tokens, True),
     ]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
     if indent:
-        table.add_column("", width=indent - 2)
+        table.add_column("", width=indent - gap)
     for name, _, right in columns:
         table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=right)
     for each in attempts:

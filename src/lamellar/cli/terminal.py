@@ -35,7 +35,7 @@ class _Console(Console):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Standard output or standard error: colours on a terminal only, and none with NO_COLOR."""
+    """Standard output or standard error: colors on a terminal only, and none with NO_COLOR."""
     options: dict[str, Any] = {"stderr": stderr, "highlight": False, "markup": False, "emoji": False}
     stream = sys.stderr if stderr else sys.stdout
     if not stream.isatty() and "COLUMNS" not in os.environ:
@@ -49,9 +49,11 @@ def plain(text: str) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A duration as it is shown: `4 ms`, `1.04 s`; nothing for None."""
+    """A duration as it is shown: `0.2 ms`, `4 ms`, `1.04 s`; nothing for None."""
     if value is None:
         return ""
+    if 0 < value < 0.00095:
+        return f"{value * 1000:.1g} ms"
     return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
 
 

@@ -13,6 +13,7 @@ from ..errors import ErrorKind, ExecutorError
 from ..secrets import scrub
 from .hints import header, retry_after, should_retry, wall_of
 from .phrases import GOOGLE_QUOTA, MISSING_MODEL, NO_MODEL_AT_404, QUOTA, says_content_filter, says_context_overflow
+from .quotas import is_daily_quota
 
 __all__ = ["MESSAGE_LIMIT", "classify", "clean", "provider_error", "request_id", "unsupported"]
 
@@ -125,7 +126,10 @@ _ABOVE_STATUS = frozenset({ErrorKind.CONTEXT_OVERFLOW, ErrorKind.CONTENT_FILTERE
 """Kinds that a code decides whatever else is said, and that no retry mends."""
 
 _SEPARATORS = re.compile(r"[^a-z0-9]")
-_BAD_KEY = re.compile(r"(?:incorrect|invalid) api[ _-]?key|api[ _-]?key (?:not valid|is invalid|not found|expired)")
+_BAD_KEY = re.compile(
+    r"(?:incorrect|invalid) api[ _-]?key|api[ _-]?key (?:not valid|is invalid|not found|expired)"
+    r"|organization has been disabled"
+)
 _INPUT_STATUSES = frozenset({400, 403, 413, 422})
 _GOOGLE = frozenset({"gemini", "vertex"})
 
@@ -247,6 +251,8 @@ def provider_error(
         told = _as_status(in_band_status) or _as_status(code)
     if kind is None:
         kind = classify(told, code if cause is None else cause, type_, message, provider)
+        if kind is ErrorKind.RATE_LIMITED and is_daily_quota(body):
+            kind = ErrorKind.QUOTA_EXHAUSTED
     now = wall if wall is not None else wall_of(headers)
     retryable: bool | None = should_retry(headers)
     if retryable and kind in _ABOVE_STATUS:

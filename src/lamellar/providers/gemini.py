@@ -10,9 +10,11 @@ __all__ = ["Gemini"]
 
 
 class Gemini(HttpProvider):
-    """Google's Gemini API (https://ai.google.dev/api/generate-content).
+    """Google's Gemini API (https://ai.google.dev/api/generate-content), in its own format.
 
-    `Gemini()` takes its key from `GEMINI_API_KEY` and its endpoint from `GEMINI_BASE_URL`, if that is set.
+    `Gemini()` takes its key from `GEMINI_API_KEY` and its endpoint from `GEMINI_BASE_URL`, if that is set. A model is
+    named as it is, or with its folder: `models/gemini-2.5-flash`, `tunedModels/mine`. What has no option of ours, such
+    as `safetySettings` and `topK`, goes into a call's (or a Target's) `extra_body`.
 
     Args:
         base_url: See `HttpProvider`, as for all other options.

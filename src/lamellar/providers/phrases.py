@@ -92,6 +92,7 @@ QUOTA = re.compile(
     r"|(?:run out of|used all|out of) (?:available )?credits|billing (?:hard )?limit|not enough credits"
     r"|requires more credits"
     r"|exceeded your (?:monthly|current) (?:included credits|quota|spending)|spending limit|payment required|arrearage"
+    r"|credits are depleted|spending cap|reached your specified api usage limits"
     r"|account is not active|free (?:tier|quota) .{0,40}exhausted|no resource package|余额不足"
 )
 """Money is the matter, whatever the status says."""

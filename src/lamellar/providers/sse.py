@@ -1,13 +1,14 @@
 """Server-sent events, decoded from bytes in whatever pieces they arrive.
 
-The decoder is made for the common case: one read that holds many whole ``data: {...}`` blocks with LF line ends. It
-splits such a read once and slices each block; everything else (CR line ends, comments, several data lines, other
-fields) takes the slower way, line by line. It never decodes text, so a character that is split across reads needs no
-care: the dialect decodes whole payloads.
+The decoder is made for the common case: one read that holds many whole ``data: {...}`` blocks with LF line ends, each
+with or without an ``event:`` line before it. It splits such a read once and slices each block; everything else (CR
+line ends, comments, several data lines, other fields) takes the slower way, line by line. It never decodes text, so a
+character that is split across reads needs no care: the dialect decodes whole payloads.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 __all__ = ["MAX_EVENT_BYTES", "SSEDecoder", "SSEEvent"]
@@ -19,6 +20,8 @@ SSEEvent: TypeAlias = tuple[str | None, bytes]
 """The event's name, or None, and its data."""
 
 _BOM = b"\xef\xbb\xbf"
+_NAMED = re.compile(rb"event: ([^ \n][^\n]*)\ndata: ([^\n]*)\Z")
+"""An event with a name and one line of data, as Anthropic and others send them."""
 
 
 class SSEDecoder:
@@ -27,12 +30,15 @@ class SSEDecoder:
     Args:
         max_event_bytes: Bound on the bytes of one event. When it is passed, `overflow` is set and nothing more is
             decoded.
+        bare_json: Whether a block that is JSON without a field's name before it is an event too: so some servers tell
+            an error that breaks into a stream.
     """
 
-    __slots__ = ("_at_start", "_held", "_held_bytes", "_max", "_skip_lf", "overflow")
+    __slots__ = ("_at_start", "_bare_json", "_held", "_held_bytes", "_max", "_skip_lf", "overflow")
 
-    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES, *, bare_json: bool = False) -> None:
         self._max = max_event_bytes
+        self._bare_json = bare_json
         self._held: list[bytes] = []  # pieces of the block that is not yet whole
         self._held_bytes = 0
         self._at_start = True
@@ -74,8 +80,10 @@ class SSEDecoder:
                 break
             if block[:6] == b"data: " and b"\n" not in block:
                 events.append((None, block[6:]))
+            elif block[:7] == b"event: " and (named := _NAMED.match(block)) is not None:
+                events.append((named[1].decode("utf-8", "replace"), named[2]))
             elif block:
-                event = _parse(block)
+                event = _parse(block, bare_json=self._bare_json)
                 if event is not None:
                     events.append(event)
         return events
@@ -87,7 +95,7 @@ class SSEDecoder:
         block = b"".join(self._held)
         self._held.clear()
         self._held_bytes = 0
-        event = _parse(block)
+        event = _parse(block, bare_json=self._bare_json)
         return [] if event is None else [event]
 
     def _hold(self, piece: bytes) -> None:
@@ -109,8 +117,10 @@ class SSEDecoder:
         return data.removeprefix(_BOM)
 
 
-def _parse(block: bytes) -> SSEEvent | None:
+def _parse(block: bytes, *, bare_json: bool) -> SSEEvent | None:
     """One block, line by line: None when it holds no data field (comments, a bare `event:`, blank lines)."""
+    if bare_json and block.lstrip()[:1] in (b"{", b"["):
+        return (None, block)
     name: str | None = None
     lines: list[bytes] = []
     for line in block.split(b"\n"):

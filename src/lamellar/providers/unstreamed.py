@@ -46,7 +46,7 @@ class Unstreamed:
             ExecutorError: It is an error in-band, or neither JSON nor an event stream.
         """
         text = b"".join(self._pieces).lstrip(b"\xef\xbb\xbf \r\n\t")
-        if not text or text.startswith(_FIELDS):
+        if text.startswith(_FIELDS) or any(field.startswith(text) for field in _FIELDS):  # or the bytes end within one
             return None
         if text[:1] not in (b"{", b"["):
             raise malformed(exchange, status, "the body is neither an event stream nor JSON", text)

@@ -1,4 +1,4 @@
-"""What the demo plays: four scenes, each with what the providers do and what must come of it."""
+"""What the demo plays: six scenes, each with what the providers do and what must come of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from ...testing.simulator import Answer, Reply, Silence, overloaded, rate_limited
 
-__all__ = ["BACKUP", "FIRST_CONTENT", "KEY_VARIABLE", "PRIMARY", "RETRY_AFTER", "SCENES", "STACK", "Scene"]
+__all__ = [
+    "BACKUP",
+    "FIRST_CONTENT",
+    "KEY_VARIABLE",
+    "LIMIT",
+    "PRIMARY",
+    "PROVIDER_LIMIT",
+    "RETRY_AFTER",
+    "SCENES",
+    "STACK",
+    "Burst",
+    "Scene",
+]
 
 PRIMARY, BACKUP = "primary", "backup"
 
@@ -17,9 +29,18 @@ KEY_VARIABLE = "LAMELLAR_DEMO_KEY"
 RETRY_AFTER = 1.0
 FIRST_CONTENT = 1.0
 
+LIMIT = 15
+"""Requests a second that the stack sends at most."""
+
+PROVIDER_LIMIT = 18
+"""Requests a second that the primary takes. The stack counts them as they leave, the provider as they arrive, closer
+together at times: whoever sends all that a provider takes is refused now and then."""
+
 STACK = """\
 version: 1
 layers:
+  - tracing
+  - cache: {{ttl: 10m}}
   - timeout: {{total: 30s, first_content: 1s, idle: 5s}}
 executor:
   fallback:
@@ -28,15 +49,16 @@ executor:
         model: gpt-4o-mini
         layers:
           - retry: {{attempts: 2, overloaded_initial: 400ms}}
+          - rate_limit: {{requests_per_second: {limit}}}
         executor:
           openai:
             base_url: {primary}
             api_key: {{env: {key}}}
       - name: backup
-        model: gpt-4.1-mini
+        model: claude-haiku-4-5
         layers: [retry]
         executor:
-          openai:
+          anthropic:
             base_url: {backup}
             api_key: {{env: {key}}}
 """
@@ -44,7 +66,7 @@ executor:
 
 @dataclass(frozen=True)
 class Scene:
-    """One scene.
+    """One question.
 
     Args:
         key: Its name in the facts.
@@ -53,7 +75,8 @@ class Scene:
         question: What is asked.
         scripts: What each provider plays.
         statuses: The HTTP statuses each provider must have sent; None where it sent none.
-        answers: The provider whose answer must arrive.
+        answers: The provider whose answer must arrive; None where the answer comes from none of them.
+        whole: Whether the answer is asked in one piece. Default: as a stream.
     """
 
     key: str
@@ -62,19 +85,39 @@ class Scene:
     question: str
     scripts: Mapping[str, tuple[Reply, ...]]
     statuses: Mapping[str, tuple[int | None, ...]]
-    answers: str
+    answers: str | None
+    whole: bool = False
 
 
-SCENES = (
+@dataclass(frozen=True)
+class Burst:
+    """Many questions at once, all of them to the primary.
+
+    Args:
+        key: Its name in the facts.
+        title: Its heading.
+        story: What the primary does, in a sentence or two.
+        answers: The questions in the order of asking, and what the primary answers to each.
+    """
+
+    key: str
+    title: str
+    story: str
+    answers: Mapping[str, str]
+
+
+_SKY = "Why is the sky blue?"
+
+SCENES: tuple[Scene | Burst, ...] = (
     Scene(
         key="stream",
         title="A stream, word by word",
         story="The primary is well. Its answer is shown as it comes.",
-        question="Why is the sky blue?",
+        question=_SKY,
         scripts={
             PRIMARY: (
                 Answer(
-                    "Sunlight holds every colour. Air scatters the short, blue waves far more than the long, red ones, "
+                    "Sunlight holds every color. Air scatters the short, blue waves far more than the long, red ones, "
                     "so blue reaches your eye from every side."
                 ),
             ),
@@ -82,6 +125,16 @@ SCENES = (
         },
         statuses={PRIMARY: (200,), BACKUP: ()},
         answers=PRIMARY,
+    ),
+    Scene(
+        key="cache",
+        title="The same question again",
+        story="Asked in one piece this time. The cache has the answer of the stream.",
+        question=_SKY,
+        scripts={PRIMARY: (), BACKUP: ()},
+        statuses={PRIMARY: (), BACKUP: ()},
+        answers=None,
+        whole=True,
     ),
     Scene(
         key="retry_after",
@@ -93,7 +146,7 @@ SCENES = (
                 rate_limited(retry_after=RETRY_AFTER),
                 Answer(
                     "Rain dissolves a little salt from the rock, and rivers carry it down. The water leaves again as "
-                    "vapour; the salt stays."
+                    "vapor; the salt stays."
                 ),
             ),
             BACKUP: (),
@@ -104,7 +157,7 @@ SCENES = (
     Scene(
         key="fallback",
         title="A provider that is down",
-        story="The primary answers 503, twice. The backup takes over.",
+        story="The primary answers 503, twice. The backup takes over, in another dialect.",
         question="Why do cats purr?",
         scripts={
             PRIMARY: (overloaded(), overloaded()),
@@ -134,5 +187,11 @@ SCENES = (
         },
         statuses={PRIMARY: (None,), BACKUP: (200,)},
         answers=BACKUP,
+    ),
+    Burst(
+        key="burst",
+        title="Twenty questions at once",
+        story=f"The primary refuses what exceeds {PROVIDER_LIMIT} a second. The stack keeps to {LIMIT}.",
+        answers={f"What is {n} times {n}?": f"{n} times {n} is {n * n}." for n in range(1, 21)},
     ),
 )

@@ -94,4 +94,4 @@ def refuses_prefill(reply: Reply = PLAIN) -> Reply:
 
 
 def _ends_with_assistant(request: RequestLog) -> bool:
-    return bool(request.messages) and request.messages[-1].get("role") == "assistant"
+    return bool(request.messages) and request.messages[-1].get("role") in ("assistant", "model")

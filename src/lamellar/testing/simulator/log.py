@@ -86,8 +86,9 @@ class RequestLog:
 
     @property
     def messages(self) -> tuple[dict[str, JsonValue], ...]:
-        """The body's `messages`, as far as they are objects."""
-        found = self.json.get("messages") if isinstance(self.json, dict) else None
+        """The body's `messages` (Google calls them `contents`), as far as they are objects."""
+        said = self.json if isinstance(self.json, dict) else {}
+        found = said.get("messages", said.get("contents"))
         return tuple(message for message in found if isinstance(message, dict)) if isinstance(found, list) else ()
 
     def __repr__(self) -> str:

@@ -44,7 +44,8 @@ class ProviderSimulator:
         default: The reply when the script is used up. Default: an ordinary answer.
         rules: Scripts of their own for some of the requests: by a path's prefix (with a slash in front) or a model's
             name. A path wins over a model, and both over `script`.
-        dialect: The wire format: ``"chat"`` (OpenAI Chat Completions, the default), or a `WireFormat`.
+        dialect: The wire format: ``"chat"`` (OpenAI Chat Completions, the default), ``"anthropic"``, ``"gemini"``, or
+            a `WireFormat`.
         models: The models that `GET /models` lists. Default: those named in `rules`, and ``gpt-4o-mini``.
         require_key: Demands this key; another, or none, is a 401. Default None: any key or none will do.
         ssl_context: Serves TLS with this context. Default None: plain HTTP.

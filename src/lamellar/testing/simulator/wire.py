@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -117,9 +117,15 @@ def wire_format(dialect: str | WireFormat) -> WireFormat:
     """The wire format of that name, or the one that was given."""
     if not isinstance(dialect, str):
         return dialect
+    from .wire_anthropic import MessagesWire
     from .wire_chat import ChatWire
+    from .wire_gemini import GeminiWire
 
-    known = {"chat": ChatWire}
+    known: dict[str, Callable[[], WireFormat]] = {
+        "chat": ChatWire,
+        "anthropic": MessagesWire,
+        "gemini": GeminiWire,
+    }
     if dialect not in known:
         raise ConfigError(f"dialect: unknown wire format {dialect!r}{nearest(dialect, known)}")
     return known[dialect]()

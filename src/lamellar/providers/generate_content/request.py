@@ -1,0 +1,171 @@
+"""The HTTP request: address, options and tools here, the conversation in `contents`.
+
+What is left out on purpose, because the API has no place for it and nothing is lost: the name of a JSON schema;
+`prompt_cache_key`, for Gemini finds cached prefixes by itself; `parallel_tool_calls=True` and
+``service_tier="auto"``, which say what is so anyway; a strict schema's `strict`, for Gemini keeps to every schema of an
+answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from pydantic_core import to_json
+
+from ...chat.options import ChatOptions, JsonSchemaFormat
+from ...chat.request import ChatRequest
+from ...chat.tools import Tool, ToolChoice
+from ..refusal import Refusal
+from ..wire import Endpoint, WireRequest
+from .contents import contents_of
+from .effort import thinking_config
+
+__all__ = ["build_request"]
+
+_NO_OPTIONS = ChatOptions()
+_MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY", "tool": "ANY"}
+_TIERS = {"auto": None, "default": "standard"}
+
+
+def build_request(
+    endpoint: Endpoint, model: str, chat_req: ChatRequest, options: ChatOptions | None, *, stream: bool
+) -> WireRequest:
+    """The HTTP request for one call.
+
+    Raises:
+        ExecutorError: Kind ``invalid_request``: the dialect cannot say something that was asked.
+    """
+    refuse = Refusal(endpoint.namespace, model)
+    options = options or _NO_OPTIONS
+    _refuse_unsayable(chat_req, options, refuse)
+    system, contents = contents_of(chat_req, refuse)
+    body: dict[str, Any] = {"contents": contents}
+    if system:
+        body["systemInstruction"] = {"parts": system}
+    if chat_req.tools:
+        body["tools"] = _tools(chat_req.tools)
+    if mode := _calling(chat_req.tools or (), options.tool_choice, refuse):
+        body["toolConfig"] = {"functionCallingConfig": mode}
+    if config := _generation(options, model):
+        body["generationConfig"] = config
+    if options.service_tier is not None:
+        tier = _TIERS.get(options.service_tier, options.service_tier)
+        if tier is not None:
+            body["serviceTier"] = tier
+    if chat_req.store is not None:
+        body["store"] = chat_req.store
+    if options.extra_body:
+        body = _merged(body, options.extra_body)
+    return WireRequest(
+        url=_url(endpoint.base_url, model, refuse, stream=stream),
+        headers=_headers(endpoint, options, stream=stream),
+        body=to_json(body, inf_nan_mode="constants"),
+    )
+
+
+def _refuse_unsayable(chat_req: ChatRequest, options: ChatOptions, refuse: Refusal) -> None:
+    if chat_req.previous_response_id is not None:
+        mend = "send the conversation's messages, or use a target whose dialect keeps conversations"
+        raise refuse("previous_response_id", chat_req.previous_response_id, mend)
+    if options.parallel_tool_calls is False:
+        mend = "Gemini calls as many tools as it likes: leave it unset, or give fewer tools"
+        raise refuse("parallel_tool_calls", options.parallel_tool_calls, mend)
+    if options.verbosity is not None:
+        mend = "leave it unset, and say in the prompt how long the answer shall be"
+        raise refuse("verbosity", options.verbosity, mend)
+
+
+def _url(base_url: str, model: str, refuse: Refusal, *, stream: bool) -> str:
+    """Model and method go before a query in the base URL. A name with a slash says itself what it is a name of."""
+    names = model.split("/")
+    if any(name.strip(". ") == "" for name in names):
+        raise refuse("model", model, "give the model's name, such as 'gemini-2.5-flash' or 'tunedModels/mine'")
+    path = "/".join([quote(name, safe="@") for name in (names if len(names) > 1 else ("models", model))])
+    base, _, query = base_url.partition("?")
+    if stream:
+        query = f"{query}&alt=sse" if query else "alt=sse"
+    url = f"{base.rstrip('/')}/{path}:{'streamGenerateContent' if stream else 'generateContent'}"
+    return f"{url}?{query}" if query else url
+
+
+def _headers(endpoint: Endpoint, options: ChatOptions, *, stream: bool) -> dict[str, str]:
+    headers = {"content-type": "application/json", "accept": "text/event-stream" if stream else "application/json"}
+    if endpoint.api_key:
+        headers["x-goog-api-key"] = endpoint.api_key
+    for more in (endpoint.headers, options.extra_headers or {}):
+        headers.update({name.lower(): value for name, value in more.items()})
+    return headers
+
+
+def _generation(options: ChatOptions, model: str) -> dict[str, Any]:
+    plain = (
+        ("temperature", options.temperature),
+        ("topP", options.top_p),
+        ("maxOutputTokens", options.max_tokens),
+        ("seed", options.seed),
+        ("presencePenalty", options.presence_penalty),
+        ("frequencyPenalty", options.frequency_penalty),
+    )
+    config: dict[str, Any] = {name: value for name, value in plain if value is not None}
+    if options.stop_sequences is not None:
+        config["stopSequences"] = list(options.stop_sequences)
+    if options.response_format is not None:
+        config["responseMimeType"] = "application/json"
+        if isinstance(options.response_format, JsonSchemaFormat):
+            config["responseJsonSchema"] = _schema(options.response_format)
+    if options.reasoning_effort is not None:
+        config["thinkingConfig"] = thinking_config(options.reasoning_effort, model)
+    return config
+
+
+def _schema(form: JsonSchemaFormat) -> dict[str, Any]:
+    """The schema; what describes it stands in it."""
+    if form.description is None or "description" in form.schema:
+        return form.schema
+    return {**form.schema, "description": form.description}
+
+
+def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
+    """All functions together, and each built-in by itself, in its own form."""
+    sent: list[dict[str, Any]] = []
+    functions: list[dict[str, Any]] = []
+    for tool in tools:
+        if tool.config is not None:
+            sent.append({tool.name: tool.config})
+            continue
+        if not functions:
+            sent.append({"functionDeclarations": functions})
+        function: dict[str, Any] = {"name": tool.name}
+        if tool.description is not None:
+            function["description"] = tool.description
+        if tool.schema is not None:
+            function["parametersJsonSchema"] = tool.schema
+        functions.append(function)
+    return sent
+
+
+def _calling(tools: tuple[Tool, ...], choice: ToolChoice | None, refuse: Refusal) -> dict[str, Any] | None:
+    """How tools are called. A strict tool asks for `VALIDATED`: like `AUTO`, and calls keep to their schemas."""
+    if choice is None or choice.kind == "auto":
+        if any(tool.strict for tool in tools):
+            return {"mode": "VALIDATED"}
+        return None if choice is None else {"mode": "AUTO"}
+    config: dict[str, Any] = {"mode": _MODES[choice.kind]}
+    if choice.name is not None:
+        if any(tool.name == choice.name and tool.config is not None for tool in tools):
+            raise refuse(
+                "tool_choice", choice.name, "only functions can be chosen: Gemini uses its own tools as it likes"
+            )
+        config["allowedFunctionNames"] = [choice.name]
+    return config
+
+
+def _merged(body: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """`more` over `body`, object by object: nearly every option of this API stands in an object of its own."""
+    merged = dict(body)
+    for name, value in more.items():
+        before = merged.get(name)
+        merged[name] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return merged
