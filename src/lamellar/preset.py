@@ -35,11 +35,12 @@ def preset_plates(
     if not plates:
         raise ConfigError("Stack.preset: there is no target; pass at least one, such as Target(OpenAI(), model='...')")
     alone = len(plates) == 1
-    retry = parse({"retry": {"attempts": attempts} | ({} if alone else {"retry_after_cap": 10})}, LayerSpec)  # type: ignore[type-abstract]
-    limiter = parse("rate_limit", LayerSpec)  # type: ignore[type-abstract]
+    careful = {"attempts": attempts, "on_interrupt": "restart"} | ({} if alone else {"retry_after_cap": 10})
+    retry = parse({"retry": careful}, LayerSpec)  # type: ignore[type-abstract]
+    inner = (retry, *(parse(kind, LayerSpec) for kind in ("circuit_breaker", "rate_limit")))  # type: ignore[type-abstract]
     limits = timeout or parse({"timeout": _ALONE if alone else _FAILING_OVER}, LayerSpec)  # type: ignore[type-abstract]
-    dressed = tuple([_dressed(plate, (retry, limiter)) for plate in plates])
-    executor = parse({"fallback": {"targets": dressed}}, ExecutorSpec)  # type: ignore[type-abstract]
+    dressed = tuple([_dressed(plate, inner) for plate in plates])
+    executor = parse({"fallback": {"targets": dressed, "on_interrupt": "restart"}}, ExecutorSpec)  # type: ignore[type-abstract]
     outer = (parse("tracing", LayerSpec), *(() if cache is None else (cache,)), limits)  # type: ignore[type-abstract]
     return outer, executor
 

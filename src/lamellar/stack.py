@@ -73,8 +73,9 @@ class Stack(ExecutorSpec):
         """The stack a careful operator would write: tracing, a bound on the call, failover, retries, provider limits.
 
         From outermost to innermost: `Tracing`, `cache` if one is given, `Timeout`, `Fallback` over the targets, and in
-        each target `Retry` and a `RateLimit` that keeps to what the provider asks (`retry-after`). A layer of the same
-        kind in a target of one's own stands instead. The result is a stack like any other: print, change or dump it.
+        each target `Retry`, a `CircuitBreaker` and a `RateLimit` that keeps to what the provider asks (`retry-after`).
+        A stream that breaks is asked for again and spliced (`on_interrupt="restart"`). A layer of the same kind in a
+        target of one's own stands instead. The result is a stack like any other: print, change or dump it.
 
         With several targets a stream must begin within 10 s (a stall is noticed after 15 s) or the next one is asked,
         and the call ends after 300 s. A target alone has 60 s for each, and 600 s in all. A target whose model thinks

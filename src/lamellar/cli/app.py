@@ -15,6 +15,7 @@ from .chat import chat
 from .demo import demo
 from .report import INTERRUPTED, USAGE, quiet_pipe, reported, tell_usage
 from .terminal import prepare_streams
+from .yardstick import yardstick
 
 __all__ = ["app", "run"]
 
@@ -68,6 +69,7 @@ def _lamellar(
 
 
 app.command("demo")(reported(demo))
+app.command("yardstick")(reported(yardstick))
 app.command("chat", epilog=chat.__dict__["epilog"])(reported(chat))
 
 

@@ -7,11 +7,12 @@ HTTP server on loopback that plays a script of faults and keeps a log of what it
 
 from __future__ import annotations
 
-from .clocks import ManualClock, VirtualTimeLoop, run_virtual
+from .clocks import FastClock, ManualClock, VirtualTimeLoop, run_virtual
 from .scripted import Hang, Scripted, ScriptedCall, ScriptedExecutor, answer
 from .simulator import Gate, ProviderSimulator, RequestLog
 
 __all__ = [
+    "FastClock",
     "Gate",
     "Hang",
     "ManualClock",
