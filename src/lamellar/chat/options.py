@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import inspect
+from typing import Literal, Self, cast
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, Field, JsonValue, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from ..call import CallContext
 from ..errors import ConfigError
@@ -35,6 +37,21 @@ with schema_is_a_field():
         description: str | None = None
         strict: bool | None = None
 
+        @classmethod
+        def of(cls, model: type[BaseModel], *, strict: bool | None = None) -> Self:
+            """The schema of a pydantic class; `ChatResponse.parse` makes the object of the answer.
+
+            Args:
+                model: The class; its docstring is the description.
+                strict: Whether the provider must keep to it exactly; None leaves it to the provider.
+            """
+            return cls(
+                name=model.__name__,
+                schema=model.model_json_schema(),
+                description=inspect.cleandoc(model.__doc__) if model.__doc__ else None,
+                strict=strict,
+            )
+
 
 ResponseFormat = Literal["json"] | JsonSchemaFormat
 """``"json"`` for any JSON object, or a schema."""
@@ -51,7 +68,8 @@ class ChatOptions(Frozen):
         presence_penalty: Penalty on tokens that occurred at all, where a dialect has it.
         stop_sequences: Texts at which the answer stops.
         seed: For reproducible sampling, where the provider offers it.
-        response_format: ``"json"``, or a `JsonSchemaFormat`.
+        response_format: ``"json"``, a `JsonSchemaFormat`, or a pydantic class for
+            `JsonSchemaFormat.of` it.
         tool_choice: Whether a tool may, must or must not be called.
         parallel_tool_calls: Whether several tools may be called at once.
         reasoning_effort: A word, or a budget in tokens.
@@ -73,7 +91,7 @@ class ChatOptions(Frozen):
     presence_penalty: float | None = None
     stop_sequences: tuple[str, ...] | None = None
     seed: int | None = None
-    response_format: ResponseFormat | None = None
+    response_format: ResponseFormat | SkipJsonSchema[type[BaseModel]] | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     reasoning_effort: ReasoningEffort | int | None = None
@@ -91,6 +109,16 @@ class ChatOptions(Frozen):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("response_format", mode="before")
+    @classmethod
+    def _schema_of_a_class(cls, value: object) -> object:
+        return JsonSchemaFormat.of(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
+
+    @property
+    def answer_format(self) -> ResponseFormat | None:
+        """`response_format`, where a class has become its schema."""
+        return cast("ResponseFormat | None", self.response_format)
 
     @field_validator("reasoning_effort")
     @classmethod

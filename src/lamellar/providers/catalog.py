@@ -46,7 +46,7 @@ _ROWS = (
         "OPENAI_API_KEY",
         "chat",
         ("gpt*", "o1*", "o3*", "o4*", "chatgpt*", "codex*"),
-        quirks=Quirks(),
+        quirks=Quirks(idempotency_header="idempotency-key"),
     ),
     CatalogEntry(
         "openai_resp",

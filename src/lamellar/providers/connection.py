@@ -18,19 +18,29 @@ class Connection(Frozen):
     Args:
         base_url: The endpoint; by default the provider's own variable (such as `OPENAI_BASE_URL`), then its address.
         api_key: The key: `{env: NAME}`, `{file: path}` or text; by default the provider's own variable (such as
-            `OPENAI_API_KEY`). An endpoint of one's own (`base_url`) may do without.
+            `OPENAI_API_KEY`). An endpoint of one's own (`base_url`) may do without. Several keys in a list are used in
+            turn; one that is limited, spent or refused is set aside for a while.
         headers: Headers sent with every request; a value may be `{env: NAME}` or `{file: path}`. A literal in a header
             that holds a credential, such as `authorization`, is a secret like any other.
     """
 
     base_url: str | None = None
-    api_key: AnySecret | None = None
+    api_key: AnySecret | tuple[AnySecret, ...] | None = None
     headers: dict[str, str | Secret] = {}
 
     @field_validator("base_url")
     @classmethod
     def _is_a_url(cls, url: str | None) -> str | None:
         return None if url is None else checked_url(url, "base_url")
+
+    @field_validator("api_key")
+    @classmethod
+    def _some_key(cls, keys: Secret | tuple[Secret, ...] | None) -> Secret | tuple[Secret, ...] | None:
+        if keys == ():
+            raise ConfigError("an empty list of keys; name at least one, or leave api_key out")
+        if isinstance(keys, tuple) and len(set(keys)) < len(keys):
+            raise ConfigError("the same key twice; each is used in turn anyway")
+        return keys
 
     @field_validator("headers", mode="before")
     @classmethod

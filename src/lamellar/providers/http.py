@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,9 +16,13 @@ from ..scope import note_response
 from ..source import EventSource, Finish
 from ..stream import LlmEventStream
 from .classify import request_id
+from .idempotency import idempotency_key
+from .keys import KeyPool
 from .wire import Dialect, Endpoint, Exchange, StreamParser
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from ..chat.options import ChatOptions
     from ..chat.request import ChatRequest
     from ..chat.response import ChatResponse
@@ -66,17 +71,27 @@ class HttpExecutor:
         engine: What sends them.
         clock: Where time comes from.
         connect_timeout: Seconds until a connection must stand; None is no limit.
+        keys: The keys, where there are several; by default the endpoint's own.
     """
 
+    state_key = "keys"
+
     def __init__(
-        self, endpoint: Endpoint, dialect: Dialect, engine: Engine, clock: Clock, connect_timeout: float | None
+        self,
+        endpoint: Endpoint,
+        dialect: Dialect,
+        engine: Engine,
+        clock: Clock,
+        connect_timeout: float | None,
+        keys: KeyPool | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.dialect = dialect
         self._engine = engine
         self._clock = clock
         self._connect_timeout = connect_timeout
-        self._secrets = (endpoint.api_key,) if endpoint.api_key else ()
+        self._keys = keys or KeyPool((endpoint.api_key,) if endpoint.api_key else (), clock)
+        self._secrets = self._keys.keys
         self._releases: set[asyncio.Task[None]] = set()
         self.server = ServerAddress.of(endpoint.base_url)
 
@@ -105,7 +120,12 @@ class HttpExecutor:
 
     async def _send(self, exchange: Exchange, chat_req: ChatRequest, *, stream: bool) -> EngineResponse:
         """Send the request; a response that is not an error."""
-        request = self.dialect.build_request(self.endpoint, exchange.model, chat_req, exchange.options, stream=stream)
+        endpoint, key = self.endpoint, self._keys.take()
+        if key != endpoint.api_key:
+            endpoint = replace(endpoint, api_key=key)
+        request = self.dialect.build_request(endpoint, exchange.model, chat_req, exchange.options, stream=stream)
+        if endpoint.quirks.idempotency_header is not None:
+            request.headers.setdefault(endpoint.quirks.idempotency_header, idempotency_key(request.body))
         try:
             response = await self._engine.send(request, connect_timeout=self._connect_timeout)
         except (ExecutorError, RejectedError) as error:
@@ -114,7 +134,9 @@ class HttpExecutor:
         note_response(response.status, request_id(response.headers))
         if response.status >= 300:
             body = await self._read_error(response)
-            raise self.dialect.parse_error(exchange, response.status, response.headers, body)
+            error = self.dialect.parse_error(exchange, response.status, response.headers, body)
+            self._keys.judge(key, error)
+            raise error
         return response
 
     async def _read_whole(self, response: EngineResponse, exchange: Exchange) -> bytes:
@@ -175,6 +197,14 @@ class HttpExecutor:
         mine = [task for task in self._releases if task.get_loop() is loop]
         if mine:
             await asyncio.gather(*mine, return_exceptions=True)
+
+    def state(self) -> dict[str, JsonValue]:
+        """How many keys there are, and how many are set aside."""
+        return self._keys.state()
+
+    def reset(self) -> None:
+        """Use every key again."""
+        self._keys = KeyPool(self._keys.keys, self._clock)
 
     def __repr__(self) -> str:
         return f"HttpExecutor({self.name!r}, {scrub(self.endpoint.base_url)!r}, dialect={self.dialect.name!r})"

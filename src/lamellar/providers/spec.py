@@ -57,15 +57,23 @@ class HttpProvider(NetworkSpec, Connection):
         if base_url is None:
             found = os.environ.get(entry.base_url_variable)
             base_url = checked_url(found, entry.base_url_variable) if found else entry.base_url
-        return Endpoint(entry.namespace, base_url, self._key(), self.own_headers(), entry.quirks)
+        first, *_ = *self.keys(), None
+        return Endpoint(entry.namespace, base_url, first, self.own_headers(), entry.quirks)
 
     def own_headers(self) -> dict[str, str]:
         """Headers sent with every request."""
         return {name: resolved(value, f"{self.label}.headers.{name}") for name, value in self.headers.items()}
 
-    def _key(self) -> str | None:
+    def keys(self) -> tuple[str, ...]:
+        """The keys, resolved; none for an endpoint that does without.
+
+        Raises:
+            ConfigError: One is missing.
+        """
+        if isinstance(self.api_key, tuple):
+            return tuple([resolved(each, f"{self.label}.api_key[{at}]") for at, each in enumerate(self.api_key)])
         if self.api_key is not None:
-            return resolved(self.api_key, f"{self.label}.api_key")
+            return (resolved(self.api_key, f"{self.label}.api_key"),)
         variable = self.entry.key_variable
         key = os.environ.get(variable) if variable is not None else None
         if not key and variable is not None and self.base_url is None and not self.entry.key_optional:
@@ -73,7 +81,7 @@ class HttpProvider(NetworkSpec, Connection):
                 f"{self.label}.api_key: no key; set the environment variable {variable}, "
                 f'or pass api_key={{"env": "NAME"}}'
             )
-        return key or None
+        return (key,) if key else ()
 
     def make(self, context: BuildContext) -> LlmExecutor:
         """The leaf, in the plate of an attempt.
@@ -82,9 +90,11 @@ class HttpProvider(NetworkSpec, Connection):
             ConfigError: The key is missing, or an option of the network is wrong.
         """
         from .http import HttpExecutor
+        from .keys import KeyPool
 
         dialect, endpoint = self.dialect(), self.endpoint()
-        leaf = HttpExecutor(endpoint, dialect, self.make_engine(context), context.clock, context.limits.connect)
+        pool = KeyPool(self.keys(), context.clock)
+        leaf = HttpExecutor(endpoint, dialect, self.make_engine(context), context.clock, context.limits.connect, pool)
         context.own(leaf)
         return context.attempt(leaf)
 

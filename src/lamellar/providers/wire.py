@@ -38,6 +38,8 @@ class Quirks:
         signatures: Whether thought signatures go back in `extra_content.google` (Gemini's endpoint for this dialect).
         cache: How a prompt is marked as cacheable: ``retention`` (OpenAI's `prompt_cache_retention`, for 24h),
             ``parts`` (OpenRouter's `cache_control` on a part), or ``none``: the server decides by itself.
+        idempotency_header: The header that tells the server which requests are one call tried again, or None where it
+            knows of none.
         documents: How a document is sent: ``file`` (OpenAI's `file` part, which takes data only), ``file_url`` (the
             same part, which takes a URL too: OpenRouter) or ``document_url`` (Mistral's).
     """
@@ -50,6 +52,7 @@ class Quirks:
     signatures: bool = False
     cache: str = "retention"
     documents: str = "file"
+    idempotency_header: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ...chat.events import (
     ThoughtSignatureChunk,
     ToolCallChunk,
 )
-from ..thinking import ThinkSplitter
+from ...thinking import ThinkSplitter
 
 __all__ = ["CallBlock", "Events", "OpenBlock", "OtherBlock", "TextBlock", "ThinkingBlock", "WrongShapeError"]
 

@@ -107,8 +107,8 @@ def _add_options(body: dict[str, Any], model: str, options: ChatOptions, refuse:
     output: dict[str, JsonValue] = {}
     if thinking.effort is not None:
         output["effort"] = thinking.effort
-    if options.response_format is not None:
-        output["format"] = _format(options.response_format, refuse)
+    if options.answer_format is not None:
+        output["format"] = _format(options.answer_format, refuse)
     if output:
         body["output_config"] = output
     if options.cache_control is not None:

@@ -96,8 +96,8 @@ def _add_options(body: dict[str, Any], model: str, options: ChatOptions, quirks:
         choice = options.tool_choice
         named = {"type": "function", "function": {"name": choice.name}}
         body["tool_choice"] = named if choice.kind == "tool" else choice.kind
-    if options.response_format is not None:
-        body["response_format"] = _format(options.response_format)
+    if options.answer_format is not None:
+        body["response_format"] = _format(options.answer_format)
     if options.reasoning_effort is not None:
         body.update(_reasoning(options.reasoning_effort, quirks, refuse))
     if options.cache_control == "24h" and quirks.cache == "retention":

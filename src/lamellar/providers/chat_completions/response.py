@@ -10,9 +10,9 @@ from pydantic_core import from_json
 from ...chat.content import ContentPart, Custom, ReasoningContent, Text, ThoughtSignature, ToolCall, reasoning_of
 from ...chat.response import ChatResponse, StopReason
 from ...errors import ExecutorError
+from ...thinking import ThinkSplitter
 from ..classify import provider_error
 from ..error_bodies import content_filtered, error_from, malformed
-from ..thinking import ThinkSplitter
 from ..wire import Exchange
 from .reading import (
     MESSAGE_EXTRAS,

@@ -19,9 +19,9 @@ from ...chat.events import (
 )
 from ...chat.usage import Usage
 from ...errors import ExecutorError
+from ...thinking import ThinkSplitter
 from ..error_bodies import content_filtered, error_from, malformed, parse_error, truncated
 from ..sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
-from ..thinking import ThinkSplitter
 from ..unstreamed import Unstreamed
 from ..wire import Exchange
 from .answer import Answer

@@ -22,7 +22,7 @@ from ...chat.events import (
     ThoughtSignatureChunk,
     ToolCallChunk,
 )
-from ..thinking import ThinkSplitter
+from ...thinking import ThinkSplitter
 from .calls import made_id
 from .parts import REPORTED
 

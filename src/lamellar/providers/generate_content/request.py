@@ -111,10 +111,10 @@ def _generation(options: ChatOptions, model: str) -> dict[str, Any]:
     config: dict[str, Any] = {name: value for name, value in plain if value is not None}
     if options.stop_sequences is not None:
         config["stopSequences"] = list(options.stop_sequences)
-    if options.response_format is not None:
+    if options.answer_format is not None:
         config["responseMimeType"] = "application/json"
-        if isinstance(options.response_format, JsonSchemaFormat):
-            config["responseJsonSchema"] = _schema(options.response_format)
+        if isinstance(options.answer_format, JsonSchemaFormat):
+            config["responseJsonSchema"] = _schema(options.answer_format)
     if options.reasoning_effort is not None:
         config["thinkingConfig"] = thinking_config(options.reasoning_effort, model)
     return config
