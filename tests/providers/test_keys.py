@@ -29,7 +29,7 @@ class TestThePool:
         clock = ManualClock()
         pool = KeyPool(["a", "b"], clock)
         error = failure("rate_limited", retry_after=7)
-        pool.judge(pool.take(), error)
+        pool.judged(pool.take(), error)
         assert (error.retryable, error.retry_after, error.counts_against_health) == (True, None, False)
         assert [pool.take() for _ in range(3)] == ["b", "b", "b"]
         await clock.advance(7)
@@ -40,7 +40,7 @@ class TestThePool:
         clock = ManualClock()
         pool = KeyPool(["a", "b"], clock)
         error = failure(kind)
-        pool.judge(pool.take(), error)
+        pool.judged(pool.take(), error)
         assert error.retryable
         await clock.advance(599)
         assert {pool.take() for _ in range(4)} == {"b"}
@@ -48,18 +48,18 @@ class TestThePool:
 
     def test_when_all_rest_the_error_stands_and_the_first_to_wake_is_used(self):
         pool = KeyPool(["a", "b"], ManualClock())
-        pool.judge("a", failure("rate_limited", retry_after=9))
+        pool.judged("a", failure("rate_limited", retry_after=9))
         last = failure("rate_limited", retry_after=5)
-        pool.judge("b", last)
+        pool.judged("b", last)
         assert (last.retry_after, pool.take()) == (5, "b")
 
     def test_what_is_no_fault_of_the_key_changes_nothing(self):
         pool = KeyPool(["a", "b"], ManualClock())
         error = failure("overloaded", retry_after=3)
-        pool.judge("a", error)
+        pool.judged("a", error)
         assert (error.retry_after, pool.state()["set_aside"]) == (3, 0)
         alone = failure("rate_limited", retry_after=3)
-        KeyPool(["a"], ManualClock()).judge("a", alone)
+        KeyPool(["a"], ManualClock()).judged("a", alone)
         assert alone.retry_after == 3
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Literal, Self, cast
+from typing import Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, Field, JsonValue, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -18,6 +18,8 @@ __all__ = ["ChatOptions", "JsonSchemaFormat", "ReasoningEffort", "ResponseFormat
 ReasoningEffort = Literal["zero", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How much the model may think, in words; a number of tokens says it exactly."""
 
+
+_ModelClass: TypeAlias = type[BaseModel]  # within the class below `type` is a field
 
 with schema_is_a_field():
 
@@ -38,7 +40,7 @@ with schema_is_a_field():
         strict: bool | None = None
 
         @classmethod
-        def of(cls, model: type[BaseModel], *, strict: bool | None = None) -> Self:
+        def of(cls, model: _ModelClass, *, strict: bool | None = None) -> Self:
             """The schema of a pydantic class; `ChatResponse.parse` makes the object of the answer.
 
             Args:

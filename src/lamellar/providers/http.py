@@ -134,9 +134,8 @@ class HttpExecutor:
         note_response(response.status, request_id(response.headers))
         if response.status >= 300:
             body = await self._read_error(response)
-            error = self.dialect.parse_error(exchange, response.status, response.headers, body)
-            self._keys.judge(key, error)
-            raise error
+            refusal = self.dialect.parse_error(exchange, response.status, response.headers, body)
+            raise self._keys.judged(key, refusal)
         return response
 
     async def _read_whole(self, response: EngineResponse, exchange: Exchange) -> bytes:

@@ -60,11 +60,11 @@ class KeyPool:
                 return self.keys[place]
         return self.keys[min(range(count), key=self._rests_until.__getitem__)]
 
-    def judge(self, key: str | None, error: ExecutorError) -> None:
-        """Set a key aside that the provider complained of, and let the call try another at once."""
+    def judged(self, key: str | None, error: ExecutorError) -> ExecutorError:
+        """The error, after setting a key aside that the provider complained of; with another at hand it is retryable."""
         rest = _OF_THE_KEY.get(error.kind)
         if rest is None or key is None or len(self.keys) < 2:
-            return
+            return error
         now = self._clock.now()
         until = now + (error.retry_after if error.retry_after is not None else rest)
         place = self.keys.index(key)
@@ -72,6 +72,7 @@ class KeyPool:
         if any(each <= now for each in self._rests_until):
             # It says nothing of the other keys: neither the wait nor the verdict on the target is theirs.
             error.retryable, error.retry_after, error.counts_against_health = True, None, False
+        return error
 
     def state(self) -> dict[str, JsonValue]:
         """How many keys there are, and how many are set aside."""
