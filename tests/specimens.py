@@ -19,7 +19,7 @@ from lamellar.spec import ExecutorSpec, LayerSpec, Spec
 from lamellar.target import Target
 
 NUMBERS = (1, 2, 5, 50, 0.5, 0.01)
-TEXTS = ("name", "https://example.com/v1", "5s", "os.path:join", "*")
+TEXTS = ("name", "https://example.com/v1", "5s", "os.path:join", "*", "64GB", "groq")
 
 
 def every_spec() -> Iterator[tuple[str, Spec]]:
@@ -94,6 +94,7 @@ def _values(annotation: Any) -> Iterator[Any]:
         if Ellipsis in arguments or len(arguments) == 1:
             for value in _values(arguments[0]):
                 yield origin((value,))
+                yield origin((value, value))
         else:
             yield origin(next(_values(each)) for each in arguments)
     elif annotation in (int, float):
@@ -101,7 +102,7 @@ def _values(annotation: Any) -> Iterator[Any]:
     elif annotation is bool:
         yield from (True, False)
     elif annotation is str:
-        yield from (*TEXTS, "temperature", "model")
+        yield from (*TEXTS, "temperature", "model", "tag:team")
     elif origin is Callable or annotation is Callable or getattr(origin, "__name__", "") == "Callable":
         yield "os.path:join"
     elif isinstance(annotation, type) and issubclass(annotation, Enum):

@@ -11,6 +11,8 @@ from lamellar.frozen import nearest
 from lamellar.scope import current_scope
 
 if TYPE_CHECKING:
+    from threading import RLock
+
     from lamellar.chat.options import ChatOptions
 
 __all__ = ["Keyed", "as_tuple", "check_per"]
@@ -109,9 +111,9 @@ class Keyed(Generic[StateT]):
 
     def _label(self, key: tuple[str | None, ...]) -> str:
         if len(key) == 1:
-            return key[0] or "none"
+            return key[0] or "(none)"
         return ", ".join(
-            f"{name.removeprefix(_TAG)}={value or 'none'}" for name, value in zip(self._per, key, strict=True)
+            f"{name.removeprefix(_TAG)}={value or '(none)'}" for name, value in zip(self._per, key, strict=True)
         )
 
     def _make_room(self, *, evict: bool) -> None:

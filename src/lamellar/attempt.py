@@ -18,7 +18,7 @@ from .executor import ExecutorWrapper, Operation, ResultT, respond
 from .interruption import interrupted
 from .observer import LeafCall
 from .scope import current_scope, use_scope
-from .source import InnerSource
+from .source import Finish, InnerSource
 from .stream import LlmEventStream
 from .watch import AttemptLimits, AttemptWatch
 
@@ -40,12 +40,16 @@ class Attempt(ExecutorWrapper):
         inner: The leaf.
         target: The name of the target, for the record.
         limits: The limits of the attempt.
+        leaf: The leaf itself, where something was put round it; whoever watches is told of it.
     """
 
-    def __init__(self, inner: LlmExecutor, target: str, limits: AttemptLimits) -> None:
+    def __init__(
+        self, inner: LlmExecutor, target: str, limits: AttemptLimits, *, leaf: LlmExecutor | None = None
+    ) -> None:
         super().__init__(inner)
         self.target = target
         self.limits = limits
+        self.leaf = inner if leaf is None else leaf
 
     async def _exec(
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
@@ -55,7 +59,7 @@ class Attempt(ExecutorWrapper):
             return await operation(self.inner, model, chat_req, options)
         watch = AttemptWatch(self.limits, self.target, self.inner, model, scope, streaming=operation is not respond)
         if scope.observer is not None:
-            watch.observe(scope.observer, LeafCall(self.inner, chat_req, options, watch.streaming))
+            watch.observe(scope.observer, LeafCall(self.leaf, chat_req, options, watch.streaming))
         try:
             with use_scope(scope.for_attempt(watch.live)):
                 result = await watch.wait(
@@ -121,6 +125,12 @@ class AttemptSource(InnerSource):
                 return visible
             if not self.inner.finishing:
                 await self._pause()
+
+    def finish(self, finish: Finish) -> None:
+        """Let go of the leaf's stream; what it cost is on the record, also where it was left before its end."""
+        live = self._watch.live
+        live.usage = self.inner.usage or live.usage
+        super().finish(finish)
 
     async def _pause(self) -> None:
         """A turn of the loop, under the limits: a leaf of heartbeats alone must not keep the timers from their work."""

@@ -40,6 +40,7 @@ class BuildContext:
         resources: What the built stack will own and close, the first made closed last.
         made: What is made once a stack, by key.
         below: The specs inside the layer that is being made: the layers below it, then the executor.
+        beneath: What is put round every leaf inside its attempt, the outermost first.
     """
 
     clock: Clock
@@ -53,6 +54,7 @@ class BuildContext:
     resources: list[Closable] = field(default_factory=list)
     made: dict[Hashable, Closable] = field(default_factory=dict)
     below: tuple[Spec, ...] = ()
+    beneath: tuple[Callable[[LlmExecutor], LlmExecutor], ...] = ()
 
     def inside(
         self,
@@ -70,6 +72,10 @@ class BuildContext:
             model=model or self.model,
             prefill=self.prefill if prefill is None else prefill,
         )
+
+    def round_leaves(self, wrap: Callable[[LlmExecutor], LlmExecutor]) -> BuildContext:
+        """The context of what stands inside a plate that acts beneath the attempts: what it does is a part of them."""
+        return replace(self, beneath=(*self.beneath, wrap))
 
     def own(self, resource: Closable) -> None:
         """The built stack closes `resource`."""
@@ -100,7 +106,10 @@ class BuildContext:
 
     def attempt(self, leaf: LlmExecutor) -> LlmExecutor:
         """The plate that every leaf is put into."""
-        return Attempt(leaf, self.target or leaf.name, self.limits)
+        inner = leaf
+        for wrap in reversed(self.beneath):
+            inner = wrap(inner)
+        return Attempt(inner, self.target or leaf.name, self.limits, leaf=leaf)
 
 
 def _checked(made: LlmExecutor, maker: str) -> LlmExecutor:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .masking import masked
-
-if TYPE_CHECKING:
-    from .spec import Spec
+from .spec import Spec
 
 __all__ = ["tree"]
 
@@ -37,7 +33,7 @@ def _branch(spec: Spec, indent: str, lines: list[str]) -> None:
 
 def _title(spec: Spec) -> str:
     label = getattr(spec, "label", spec.kind)
-    hidden = {"layers", "executor", "targets", "version"}
+    hidden = {"layers", "executor", "targets", "routes", "version"}
     names = [spec.kind]
     if spec.kind in ("target", "given"):
         names.append(label)
@@ -46,7 +42,10 @@ def _title(spec: Spec) -> str:
     said = [
         f"{name}={_brief(masked(value))}"
         for name, value in spec
-        if name in spec.model_fields_set and name not in hidden and id(value) not in nested
+        if name in spec.model_fields_set
+        and name not in hidden
+        and id(value) not in nested
+        and not isinstance(value, Spec)  # a plate, and drawn as one
     ]
     return " ".join([*names, *said])
 

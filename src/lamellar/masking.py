@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-__all__ = ["MASK", "is_secret_name", "masked", "scrub", "show"]
+__all__ = ["MASK", "is_secret_name", "masked", "scrub", "secret_spans", "show"]
 
 MASK = "**********"
 
@@ -32,6 +33,12 @@ def scrub(text: str, *known: str) -> str:
         if len(secret) >= 4:
             text = text.replace(secret, MASK)
     return re.sub(_SHAPES, _replace, text, flags=re.IGNORECASE)  # compiled when first needed, and kept by `re`
+
+
+def secret_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where in `text` something looks like a key, a bearer token or a signed query: begin and end of each, in order."""
+    for match in re.finditer(_SHAPES, text, flags=re.IGNORECASE):
+        yield (match.end(match.lastgroup) if match.lastgroup else match.start()), match.end()
 
 
 def _replace(match: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ loses nothing; the variable is set only while a call runs, never across a yield 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import replace
@@ -29,7 +30,7 @@ __all__ = ["CallScope", "LiveAttempt", "Stopwatch", "current_scope", "note_respo
 class _Shared:
     """What every narrowed view of one call's scope has in common."""
 
-    __slots__ = ("backoff", "clock", "context", "log", "rng", "stopwatch", "streaming", "waited")
+    __slots__ = ("backoff", "branch", "call_key", "clock", "context", "log", "rng", "stopwatch", "streaming", "waited")
 
     def __init__(self, clock: Clock, rng: random.Random, context: CallContext | None, streaming: bool) -> None:
         self.clock = clock
@@ -38,8 +39,15 @@ class _Shared:
         self.streaming = streaming
         self.stopwatch = Stopwatch(clock)
         self.log: list[LiveAttempt] = []
+        self.branch: list[LiveAttempt] | None = None
+        """The tries of this line of work, where several run at the same time; None where all are its own."""
         self.waited = 0.0
         self.backoff = 0.0
+        self.call_key: str | None = None
+
+    @property
+    def tries(self) -> list[LiveAttempt]:
+        return self.log if self.branch is None else self.branch
 
 
 class CallScope:
@@ -114,6 +122,7 @@ class CallScope:
         own = self._shared
         shared = _Shared(own.clock, own.rng, own.context, streaming)
         shared.log = own.log
+        shared.branch = own.branch
         fork = CallScope(shared)
         fork.allowance = self.remaining()
         if fork.allowance is not None and fork.allowance == self.until_deadline():
@@ -124,8 +133,34 @@ class CallScope:
 
     def adopt(self, other: CallScope) -> None:
         """The tries of `other` led to this call's failure too: it waited for their answer."""
-        own = self._shared.log
-        own.extend([live for live in other._shared.log if live not in own])
+        own = self._shared
+        for tries in (own.log,) if own.branch is None else (own.log, own.branch):
+            tries.extend([live for live in other._shared.log if live not in tries])
+
+    def branch(self) -> CallScope:
+        """A view for one of several lines of work that run at the same time, to be joined when they are over.
+
+        Its tries are in this call's record as they begin. But what it says of its last try, or of waits before the
+        next, is said of its own and not of another branch's. What was waited before goes to the first branch.
+        """
+        own = self._shared
+        shared = _Shared(own.clock, own.rng, own.context, own.streaming)
+        shared.log, shared.stopwatch, shared.branch = own.log, own.stopwatch, []
+        shared.waited, shared.backoff = own.waited, own.backoff
+        own.waited = own.backoff = 0.0
+        view = self._view()
+        view._shared = shared
+        return view
+
+    def join(self, branches: Sequence[CallScope]) -> None:
+        """These branches are over: the last try of the last of them is the one that this call rests on."""
+        own = self._shared
+        *others, last = [branch._shared.tries for branch in branches]
+        if not last or (own.branch is None and own.log[-1] is last[-1]):
+            return
+        before = [live for live in own.tries if live not in last]
+        last[:0] = [*before, *[live for tries in others for live in tries if live not in before]]
+        own.branch = last  # the same list: what its stream still tries is this call's last try too
 
     @property
     def context(self) -> CallContext | None:
@@ -154,9 +189,9 @@ class CallScope:
     @property
     def by_primary(self) -> bool:
         """Whether the last try was made at the first choice of every composite above it."""
-        if not self._shared.log:
+        if not self._shared.tries:
             return True
-        last = self._shared.log[-1]
+        last = self._shared.tries[-1]
         return last.primary and all(scope.by_primary for scope in last.inner)
 
     def remaining(self) -> float | None:
@@ -225,6 +260,8 @@ class CallScope:
         live.primary = self.primary
         shared.waited = shared.backoff = 0.0
         shared.log.append(live)
+        if shared.branch is not None:
+            shared.branch.append(live)
         return live
 
     def refused(self, target: str, provider: str, model: str, error: RejectedError) -> None:
@@ -237,13 +274,21 @@ class CallScope:
 
     def blame_last(self, error: ExecutorError | RejectedError) -> None:
         """The last try was answered, and a layer takes the answer for a failure."""
-        if self._shared.log:
-            self._shared.log[-1].blame(error)
+        if self._shared.tries:
+            self._shared.tries[-1].blame(error)
 
     @property
     def attempt_count(self) -> int:
         """How many tries were logged so far."""
-        return len(self._shared.log)
+        return len(self._shared.tries)
+
+    @property
+    def call_key(self) -> str:
+        """A name for this call that no other call has, the same for all its tries."""
+        shared = self._shared
+        if shared.call_key is None:
+            shared.call_key = f"{shared.rng.getrandbits(128):032x}"
+        return shared.call_key
 
     def note_wait(self, seconds: float) -> None:
         """A queue or limiter held the next try for this long."""

@@ -6,11 +6,25 @@ Each subject is a stack round a leaf. The leaf is scripted (virtual time) or the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from lamellar import CompositeExecutor, ExecutorSpec, ExecutorWrapper, LayerSpec, LlmExecutor, Stack, Target
-from lamellar.middleware import Cache, Fallback, RateLimit, Retry, Timeout, Tracing
+from lamellar.middleware import (
+    AdaptiveLimit,
+    Balance,
+    Cache,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    Fallback,
+    Hedge,
+    RateLimit,
+    Retry,
+    Route,
+    Timeout,
+    Tracing,
+)
 
 Leaf = LlmExecutor | ExecutorSpec
 
@@ -24,6 +38,21 @@ class PlainLayer(LayerSpec):
 
     def wrap(self, inner, context):
         return Plain(inner)
+
+
+class Late(ExecutorWrapper):
+    """A wrapper that lets others go first: a hedge whose first target it stands in is won by the second."""
+
+    async def _exec(self, operation, model, chat_req, options):
+        await asyncio.sleep(0.05)
+        return await operation(self.inner, model, chat_req, options)
+
+
+class LateLayer(LayerSpec):
+    kind = "late"
+
+    def wrap(self, inner, context):
+        return Late(inner)
 
 
 class First(CompositeExecutor):
@@ -60,6 +89,12 @@ LAYERS: dict[str, Callable[[], LayerSpec]] = {
     "rate-limit-of-pauses": RateLimit,
     "rate-limit-of-requests": lambda: RateLimit(requests_per_second=1000, burst=1, per=("model",), share="subject"),
     "rate-limit-of-tokens": lambda: RateLimit(tokens_per_minute=10**9, tokens_per_day=10**9, max_wait=1),
+    "circuit-breaker": lambda: CircuitBreaker(consecutive_failures=1000, count_rate_limits=True),
+    "circuit-breaker-shared": lambda: CircuitBreaker(failure_ratio=1, min_calls=1000, per=(), share="circuits"),
+    "concurrency-limit": lambda: ConcurrencyLimit(limit=2, max_wait=1),
+    "concurrency-limit-adaptive": lambda: ConcurrencyLimit(
+        limit=50, adaptive=AdaptiveLimit(latency_ratio=2), per=("model", "tag:team"), share="permits"
+    ),
     "tracing": traced(),
     "tracing-attempts": traced(mode="attempts"),
     "tracing-capture": traced(capture_content=True, per_chunk_metrics=True),
@@ -70,6 +105,21 @@ COMPOSITES: dict[str, Callable[[Leaf], ExecutorSpec]] = {
     "fallback-of-one": Fallback,
     "fallback-of-two": lambda leaf: Fallback(Target(leaf, model="first"), Target(leaf, model="second")),
     "fallback-nested": lambda leaf: Fallback(Fallback(leaf), Target(Retry(attempts=1), leaf)),
+    "route-by-name": lambda leaf: Route({"other": leaf, "m*": Target(leaf, model="routed")}),
+    "route-by-rule": lambda leaf: Route({"large": Fallback(leaf)}, rules=[{"above_tokens": 1, "to": "large"}]),
+    "balance-in-turn": lambda leaf: Balance(leaf, leaf, Target(leaf, model="third")),
+    "balance-of-one": lambda leaf: Balance(leaf, strategy="weighted", failover=False),
+    "balance-of-the-least": lambda leaf: Balance(leaf, leaf, strategy="least_pending", weights=(2, 1), ejection={}),
+    "balance-of-the-fastest": lambda leaf: Balance(
+        leaf, leaf, strategy="latency", affinity="conversation", ejection={"failures": 1}
+    ),
+    "hedge-of-nobody": lambda leaf: Hedge(leaf, Target(leaf, model="second"), delay=1000),
+    "hedge-of-the-second": lambda leaf: Hedge(
+        Target(LateLayer(), leaf), Target(leaf, model="second"), delay=0.001, percentile=0.9, budget={"ratio": 1}
+    ),
+    "hedge-of-a-hedge": lambda leaf: Hedge(
+        Target(LateLayer(), leaf), Hedge(Target(LateLayer(), leaf), leaf, delay=0), delay=0
+    ),
 }
 
 

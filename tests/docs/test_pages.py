@@ -20,6 +20,7 @@ from lamellar import AttemptRecord, ErrorKind, Target
 from lamellar.attempt import AttemptLimits
 from lamellar.chat import events
 from lamellar.middleware import Cache, Fallback, RateLimit, Retry, RetryBudget, Timeout, Tracing
+from lamellar.middleware import Balance, Ejection, Hedge, HedgeBudget, Route, RouteRule
 from lamellar.providers import Anthropic, Auto, Gemini, OpenAI
 from lamellar.verdicts import VERDICTS
 
@@ -99,6 +100,11 @@ def test_every_layer_there_is_has_a_page() -> None:
         ("layers/retry.md", "option", Retry),
         ("layers/fallback.md", "option", Fallback),
         ("layers/fallback.md", "target option", Target),
+        ("layers/balance.md", "option", Balance),
+        ("layers/balance.md", "ejection option", Ejection),
+        ("layers/hedge.md", "option", Hedge),
+        ("layers/route.md", "option", Route),
+        ("layers/route.md", "rule option", RouteRule),
         ("layers/timeout.md", "option", Timeout),
         ("layers/rate-limit.md", "option", RateLimit),
         ("layers/cache.md", "option", Cache),
@@ -126,6 +132,7 @@ def test_defaults_that_the_text_tells() -> None:
     assert AttemptLimits().connect == 10
     assert Timeout() == Timeout(total=600, first_content=60, idle=60)
     assert RetryBudget() == RetryBudget(ratio=0.2, min_per_second=1, window=10)
+    assert HedgeBudget() == HedgeBudget(ratio=0.1, min_per_second=0.1, window=10)
     assert Timeout.model_fields["reserve"].default == 0.25
 
 

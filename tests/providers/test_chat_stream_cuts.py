@@ -22,7 +22,7 @@ from tests.providers.chat_chunks import (
 from lamellar.chat.content import ReasoningContent, Text, reasoning_of, text_of
 from lamellar.chat.events import Chunk, End, ReasoningChunk
 from lamellar.chat.options import ChatOptions
-from lamellar.providers.thinking import ThinkSplitter
+from lamellar.thinking import ThinkSplitter
 
 PIECES = [
     chunk({"role": "assistant", "content": ""}),

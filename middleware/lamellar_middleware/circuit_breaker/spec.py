@@ -109,7 +109,9 @@ class CircuitBreaker(LayerSpec):
         if self.failure_ratio is None:
             for name in ("min_calls", "window"):
                 if name in self.model_fields_set:
-                    raise ConfigError(f"{name}: it is for failure_ratio, which is None; give failure_ratio, or leave it")
+                    raise ConfigError(
+                        f"{name}: it is for failure_ratio, which is None; give failure_ratio, or leave it"
+                    )
         if self.open_max is not None and seconds(self.open_max) < seconds(self.open_for):
             raise ConfigError(
                 f"open_max={self.open_max:g} is shorter than open_for={self.open_for:g}; raise open_max, or leave it "

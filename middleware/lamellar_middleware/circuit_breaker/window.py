@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import ClassVar
 
-__all__ = ["Window"]
+__all__ = ["LAG", "Window"]
+
+LAG = 1.0
+"""Seconds by which the clocks of two loops may differ. A time that goes back further has begun anew with its loop."""
 
 
 class Window:
@@ -29,7 +32,7 @@ class Window:
     def add(self, now: float, *, failed: bool) -> None:
         """One call was judged."""
         slices = self._slices
-        if not slices or not 0 <= now - slices[-1][0] < self._width:
+        if not slices or not -LAG <= now - slices[-1][0] < self._width:
             self.slide(now)
             slices.append([now, 0, 0])
         current = slices[-1]
@@ -42,7 +45,7 @@ class Window:
     def slide(self, now: float) -> None:
         """Drop what is too old; all of it when the time itself began anew."""
         slices = self._slices
-        if slices and now < slices[-1][0]:
+        if slices and now < slices[-1][0] - LAG:
             self.clear()
         while slices and slices[0][0] <= now - self._length:
             _, calls, failures = slices.popleft()

@@ -42,7 +42,7 @@ class RouteExecutor(CompositeExecutor):
         self._targets = targets
         self._places = {name: place for place, name in enumerate(spec.routes)}
         wild = [name for name in spec.routes if any(sign in name for sign in _WILD)]
-        self._patterns = sorted(wild, key=_literal_characters, reverse=True)  # stable: the first written comes first
+        self._patterns = sorted(wild, key=_specificity, reverse=True)  # stable: the first written comes first
 
     async def _exec(
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
@@ -126,7 +126,9 @@ class RouteExecutor(CompositeExecutor):
         if said is not True:
             raise ConfigError(f"{where}: expected True, False or the name of a route, got {type(said).__name__}")
         if rule.to is None:
-            raise ConfigError(f"{where}: it said True, and the rule has no `to`; say the name of a route, or give it one")
+            raise ConfigError(
+                f"{where}: it said True, and the rule has no `to`; say the name of a route, or give it one"
+            )
         return rule.to
 
     def _nowhere(self, model: str) -> RejectedError:
@@ -142,14 +144,16 @@ class RouteExecutor(CompositeExecutor):
         return f"{near} (routes: {shown})" if near.startswith("; did") else f"; routes: {shown}"
 
 
-def _literal_characters(pattern: str) -> int:
-    """How much a pattern says: its characters outside of wild cards, a bracket counting as one wild card."""
-    count, bracket = 0, False
+def _specificity(pattern: str) -> tuple[int, int]:
+    """How much a pattern says: its literal characters, then those that stand for one; a star says nothing."""
+    literal = single = 0
+    bracket = False
     for sign in pattern:
         if bracket:
             bracket = sign != "]"
-        elif sign == "[":
-            bracket = True
-        elif sign not in "*?":
-            count += 1
-    return count
+        elif sign in "[?":
+            bracket = sign == "["
+            single += 1
+        elif sign != "*":
+            literal += 1
+    return literal, single

@@ -21,11 +21,11 @@ class RouteRule(Frozen):
 
     Args:
         model: The caller's model name, or a pattern of it such as ``gpt-*``.
-        tag: A tag of the call's `CallContext`: ``team=search``, a pattern such as ``team=search-*``, or ``team`` for any
-            value of it.
+        tag: A tag of the call's `CallContext`: ``team=search``, a pattern such as ``team=search-*``, or ``team`` for
+            any value of it.
         above_tokens: The prompt has more tokens than this, by a guess of four bytes to a token.
-        when: Called with the model, the request and the options; a true value goes to `to`, a route's name goes there,
-            and anything else goes on to the next rule. It must not wait. In files ``"module:function"``.
+        when: Called with the model, the request and the options; True goes to `to`, a route's name goes there, False or
+            None to the next rule. It is no coroutine. If it fails, the call does. In files ``"module:function"``.
         to: The name of a route. It may be left out where `when` tells it.
         identity: What stands for `when` in the key of a `Cache` outside; needed for a function without an importable
             name, such as a lambda.

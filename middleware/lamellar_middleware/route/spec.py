@@ -22,6 +22,7 @@ from lamellar.registry import kinds
 from lamellar.spec import ExecutorSpec, Spec
 from lamellar.target import AnyTarget, Target, as_target, named_targets
 
+from ..targets import check_targets
 from .rule import RouteRule
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class Route(ExecutorSpec):
     """A target by the caller's model name: `Route({"fast": Target(OpenAI(), model="gpt-4o-mini"), "o*": OpenAI()})`.
 
     Args:
-        routes: Targets by model name, or by a pattern of it (``*``, ``?``, ``[...]``); also by position. A bare executor
-            is a target without a model: the caller's model name passes through. At least one.
+        routes: Targets by model name, or by a pattern of it (``*``, ``?``, ``[...]``); also by position. A bare
+            executor is a target without a model: the caller's model name passes through. At least one.
         rules: Rules that come before the names; the first that holds decides.
         default: Where every other call goes: the name of a route, or a target of its own. None refuses it
             (`model_not_found`).
@@ -79,12 +80,13 @@ class Route(ExecutorSpec):
         routes = info.data.get("routes", ())
         if default is None or (isinstance(default, str) and default in routes):
             return default
-        if isinstance(default, str) and default not in kinds(ExecutorSpec):  # type: ignore[type-abstract]
+        if isinstance(default, str) and default not in kinds(ExecutorSpec):
             raise ConfigError(f"there is no route '{default}', and no executor of that kind{nearest(default, routes)}")
         return as_target(default)
 
     @model_validator(mode="after")
-    def _rules_lead_somewhere(self) -> Self:
+    def _leads_somewhere(self) -> Self:
+        check_targets([each for each in (*self.routes.values(), self.default) if isinstance(each, Target)], self.kind)
         for place, rule in enumerate(self.rules):
             if rule.to is not None and rule.to not in self.routes:
                 raise ConfigError(f"rules.{place}.to: there is no route '{rule.to}'{nearest(rule.to, self.routes)}")
@@ -108,8 +110,8 @@ class Route(ExecutorSpec):
         """
         if any(rule.tag is not None for rule in self.rules):
             raise ConfigError(
-                "route: a rule looks at a tag, and tags are no part of a cache's key: two callers would share an answer; "
-                "put the Cache inside the routes"
+                "route: a rule looks at a tag, and tags are no part of a cache's key: two callers would share an "
+                "answer; put the Cache inside the routes"
             )
         default = self.default.identity() if isinstance(self.default, Target) else self.default
         routes = dict(zip(self.routes, identity_of(self.routes.values()), strict=True))

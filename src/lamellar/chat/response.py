@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+import re
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import GetCoreSchemaHandler, JsonValue, SerializeAsAny
+from pydantic import BaseModel, GetCoreSchemaHandler, JsonValue, SerializeAsAny, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from ..call import AttemptRecord
+from ..errors import ErrorKind, ExecutorError
 from ..frozen import Frozen
 from .content import ContentPart, ToolCall, text_of, tool_calls_of
 from .usage import Usage
 
 __all__ = ["ChatResponse", "StopReason"]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
 
 
 class StopReason(str):
@@ -115,6 +121,47 @@ class ChatResponse(Frozen):
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools the model asks for."""
         return tool_calls_of(self.content)
+
+    @property
+    def cost(self) -> float | None:
+        """What this answer was billed at, in US dollars: 0 for a cached one; failed tries are not in it.
+
+        None where the tokens or the price are not known, or genai-prices (the extra `prices`) is not installed.
+        """
+        if self.cached:
+            return 0.0
+        if self.usage is None:
+            return None
+        from ..prices import price_of
+
+        at = self.attempts[-1].started if self.attempts else None
+        return price_of(self.usage, self.model, provider=self.provider, provider_model=self.provider_model, at=at)
+
+    def parse(self, model: type[ModelT]) -> ModelT:
+        """The answer's JSON as an object of a pydantic class, which `response_format` may have asked for.
+
+        A fence of Markdown round the JSON is taken off.
+
+        Args:
+            model: The class.
+
+        Raises:
+            ExecutorError: Kind ``malformed``: the text is not JSON, or not of this class; the place is named, and what
+                pydantic said is the cause.
+        """
+        fenced = _FENCE.fullmatch(self.text)
+        try:
+            return model.model_validate_json(fenced[1] if fenced else self.text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"])) or "the answer"
+            stopped = f"; it stopped because of {self.stop_reason}" if self.stop_reason == "max_tokens" else ""
+            raise ExecutorError(
+                ErrorKind.MALFORMED,
+                f"the answer is no {model.__name__}: {place}: {first['msg']}{stopped}",
+                provider=self.provider,
+                model=self.model,
+            ) from error
 
     @property
     def is_empty(self) -> bool:

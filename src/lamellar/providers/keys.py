@@ -61,7 +61,7 @@ class KeyPool:
         return self.keys[min(range(count), key=self._rests_until.__getitem__)]
 
     def judged(self, key: str | None, error: ExecutorError) -> ExecutorError:
-        """The error, after setting a key aside that the provider complained of; with another at hand it is retryable."""
+        """The error, after setting aside the key it is of; with another key at hand it is retryable."""
         rest = _OF_THE_KEY.get(error.kind)
         if rest is None or key is None or len(self.keys) < 2:
             return error
