@@ -66,7 +66,8 @@ class Keyed(Generic[StateT]):
         self._make = make
         self._is_idle = is_idle
         self._lock = lock
-        self._states: dict[tuple[str | None, ...], tuple[str, StateT]] = {}
+        self._by_model = per == ("model",)
+        self._states: dict[str | tuple[str | None, ...], tuple[str, StateT]] = {}
         self._only = make("") if not per else None
 
     def of(self, model: str, options: ChatOptions | None, *, evict: bool = False) -> StateT | None:
@@ -79,7 +80,7 @@ class Keyed(Generic[StateT]):
         """
         if self._only is not None:
             return self._only
-        key = self._key(model, options)
+        key = model if self._by_model else self._key(model, options)
         found = self._states.get(key)
         if found is not None:
             return found[1]
@@ -102,14 +103,14 @@ class Keyed(Generic[StateT]):
             yield from found
 
     def _key(self, model: str, options: ChatOptions | None) -> tuple[str | None, ...]:
-        if self._per == ("model",):
-            return (model,)
         scope = current_scope()
         call = scope.context if scope is not None else options.call if options is not None else None
         tags = call.tags if call is not None else {}
         return tuple([model if name == "model" else tags.get(name[len(_TAG) :]) for name in self._per])
 
-    def _label(self, key: tuple[str | None, ...]) -> str:
+    def _label(self, key: str | tuple[str | None, ...]) -> str:
+        if isinstance(key, str):
+            return key
         if len(key) == 1:
             return key[0] or "(none)"
         return ", ".join(

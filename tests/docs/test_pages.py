@@ -19,6 +19,7 @@ from tests.docs.pages import DOCS, PAGES, ROOT, blocks_of, code_of, headings, pr
 from lamellar import AttemptRecord, ErrorKind, Target
 from lamellar.attempt import AttemptLimits
 from lamellar.chat import events
+from lamellar.middleware import AdaptiveLimit, CircuitBreaker, ConcurrencyLimit
 from lamellar.middleware import Cache, Fallback, RateLimit, Retry, RetryBudget, Timeout, Tracing
 from lamellar.middleware import Balance, Ejection, Hedge, HedgeBudget, Route, RouteRule
 from lamellar.providers import Anthropic, Auto, Gemini, OpenAI
@@ -106,6 +107,8 @@ def test_every_layer_there_is_has_a_page() -> None:
         ("layers/route.md", "option", Route),
         ("layers/route.md", "rule option", RouteRule),
         ("layers/timeout.md", "option", Timeout),
+        ("layers/circuit-breaker.md", "option", CircuitBreaker),
+        ("layers/concurrency-limit.md", "option", ConcurrencyLimit),
         ("layers/rate-limit.md", "option", RateLimit),
         ("layers/cache.md", "option", Cache),
         ("layers/tracing.md", "option", Tracing),
@@ -132,6 +135,16 @@ def test_defaults_that_the_text_tells() -> None:
     assert AttemptLimits().connect == 10
     assert Timeout() == Timeout(total=600, first_content=60, idle=60)
     assert RetryBudget() == RetryBudget(ratio=0.2, min_per_second=1, window=10)
+    assert AdaptiveLimit() == AdaptiveLimit(
+        min=1,
+        max=100,
+        increase=1,
+        decrease=0.5,
+        cooldown=1,
+        errors=("rate_limited", "overloaded", "timeout"),
+        latency=None,
+        latency_ratio=None,
+    )
     assert HedgeBudget() == HedgeBudget(ratio=0.1, min_per_second=0.1, window=10)
     assert Timeout.model_fields["reserve"].default == 0.25
 

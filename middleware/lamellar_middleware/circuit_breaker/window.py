@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-__all__ = ["LAG", "Window"]
+__all__ = ["LAG", "Tally", "Window"]
 
 LAG = 1.0
 """Seconds by which the clocks of two loops may differ. A time that goes back further has begun anew with its loop."""
 
 
+class Tally(NamedTuple):
+    """What lies in a window.
+
+    Args:
+        calls: Calls that were judged.
+        failures: Those that failed.
+    """
+
+    calls: int
+    failures: int
+
+
+class _Slice:
+    """A tenth of a window."""
+
+    __slots__ = ("calls", "failures", "since")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.calls = 0
+        self.failures = 0
+
+
 class Window:
-    """Calls and failures of a sliding window, in ten slices, with their sums kept: constant time per call.
+    """Calls and failures of a sliding window, in ten slices: constant time per call, and little of it.
 
     Args:
         seconds: The length of the window.
@@ -20,39 +43,50 @@ class Window:
 
     SLICES: ClassVar[int] = 10
 
-    __slots__ = ("_length", "_slices", "_width", "calls", "failures")
+    __slots__ = ("_length", "_slices", "_width", "current")
 
     def __init__(self, seconds: float) -> None:
         self._length = seconds
         self._width = seconds / self.SLICES
-        self._slices: deque[list[float]] = deque()  # [start, calls, failures]
-        self.calls = 0
-        self.failures = 0
+        self._slices: deque[_Slice] = deque()
+        self.current = _Slice(float("-inf"))
+
+    def succeeded(self, now: float) -> bool:
+        """One call was answered; False when that belongs to another slice, and must be said by `add`.
+
+        Not under any lock: of two threads at the very same moment, one success may be lost, and nothing else.
+        """
+        current = self.current
+        if -LAG <= now - current.since < self._width:
+            current.calls += 1
+            return True
+        return False
 
     def add(self, now: float, *, failed: bool) -> None:
         """One call was judged."""
-        slices = self._slices
-        if not slices or not -LAG <= now - slices[-1][0] < self._width:
-            self.slide(now)
-            slices.append([now, 0, 0])
-        current = slices[-1]
-        current[1] += 1
-        self.calls += 1
-        if failed:
-            current[2] += 1
-            self.failures += 1
+        if not -LAG <= now - self.current.since < self._width:
+            self._slide(now)
+            self.current = _Slice(now)
+            self._slices.append(self.current)
+        self.current.calls += 1
+        self.current.failures += failed
 
-    def slide(self, now: float) -> None:
-        """Drop what is too old; all of it when the time itself began anew."""
-        slices = self._slices
-        if slices and now < slices[-1][0] - LAG:
-            self.clear()
-        while slices and slices[0][0] <= now - self._length:
-            _, calls, failures = slices.popleft()
-            self.calls -= int(calls)
-            self.failures -= int(failures)
+    def tally(self, now: float) -> Tally:
+        """Calls and failures of the window that ends now."""
+        self._slide(now)
+        return Tally(sum(each.calls for each in self._slices), sum(each.failures for each in self._slices))
 
     def clear(self) -> None:
         """Forget everything."""
         self._slices.clear()
-        self.calls = self.failures = 0
+        self.current = _Slice(float("-inf"))
+
+    def _slide(self, now: float) -> None:
+        """Drop what is too old; all of it when the time itself began anew."""
+        slices = self._slices
+        if slices and now < slices[-1].since - LAG:
+            self.clear()
+        while slices and slices[0].since <= now - self._length:
+            slices.popleft()
+        if not slices:
+            self.current = _Slice(float("-inf"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -24,10 +24,16 @@ if TYPE_CHECKING:
     from ...root import StackExecutor
     from ...testing.simulator import RequestLog
 
-__all__ = ["Call", "MakeStack", "Play", "play_fault", "preset_stack"]
+__all__ = ["Call", "MakeStack", "Play", "play_fault", "play_faults", "preset_stack"]
 
 MakeStack = Callable[[Target, Target], Stack]
 """The stack under trial, over the primary's and the fallback's target."""
+
+_REQUEST = ChatRequest.from_user("Say sixty words.")
+
+_APART = 0.06
+"""Real seconds from the beginning of one play to the next: making sixteen clients at once would delay them all, and the
+delay would be taken for the stack's."""
 
 
 @dataclass
@@ -92,25 +98,55 @@ def preset_stack(primary: Target, fallback: Target) -> Stack:
     return Stack.preset(primary, fallback)
 
 
-async def play_fault(fault: Fault, *, speed: float = 1.0, make: MakeStack = preset_stack, engine: str = "auto") -> Play:
+async def play_faults(
+    faults: Sequence[Fault],
+    *,
+    speed: float = 1.0,
+    make: MakeStack = preset_stack,
+    engine: str = "auto",
+    streaming: bool = True,
+) -> list[Play]:
+    """Put several faults to stacks of their own, all at the same time; the plays are in the order of the faults.
+
+    Args:
+        faults: The faults.
+        speed: As for `play_fault`.
+        make: As for `play_fault`.
+        engine: As for `play_fault`.
+        streaming: As for `play_fault`.
+    """
+    longest_first = sorted(range(len(faults)), key=lambda at: -faults[at].calls * faults[at].every)
+
+    async def play(at: int) -> Play:
+        await asyncio.sleep(_APART * longest_first.index(at))
+        return await play_fault(faults[at], speed=speed, make=make, engine=engine, streaming=streaming)
+
+    return await asyncio.gather(*[play(at) for at in range(len(faults))])
+
+
+async def play_fault(
+    fault: Fault, *, speed: float = 1.0, make: MakeStack = preset_stack, engine: str = "auto", streaming: bool = True
+) -> Play:
     """Put one fault to a stack, over real HTTP.
 
     Args:
         fault: The fault.
         speed: How many of the stack's seconds pass in a real one.
         make: The stack under trial.
-        engine: The HTTP engine.
+        engine: The HTTP engine: ``auto``, ``aiohttp`` or ``httpx``.
+        streaming: Whether streams are asked for, as the yardstick does, or whole answers.
     """
     rules = {"primary": fault.primary(speed), "fallback": fault.fallback()}
     with ProviderSimulator(rules=rules) as simulator:
         leaf = OpenAI(base_url=simulator.base_url, api_key="sk-yardstick", engine=engine, proxy=None)
         stack = make(Target(leaf, model="primary"), Target(leaf, model="fallback"))
         play = Play(fault, speed, time.monotonic())
+        call = _stream if streaming else _answer
         async with stack.build(clock=FastClock(speed)) as executor:
             for number in range(fault.calls):
                 due = play.began + number * fault.every / speed
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-                play.calls.append(await _call(executor, speed))
+                play.calls.append(await _call(call, executor, speed))
         with suppress(TimeoutError):
             await simulator.wait_for_async(lambda server: all(each.outcome is not None for each in server.requests))
         play.primary = [each for each in simulator.requests if each.model == "primary"]
@@ -118,22 +154,29 @@ async def play_fault(fault: Fault, *, speed: float = 1.0, make: MakeStack = pres
     return play
 
 
-async def _call(executor: StackExecutor, speed: float) -> Call:
+async def _call(call: Callable[[StackExecutor, Call], Awaitable[None]], executor: StackExecutor, speed: float) -> Call:
     seen = Call()
     began = time.monotonic()
     try:
-        async with await executor.exec_chat_stream_events(
-            "primary", ChatRequest.from_user("Say sixty words.")
-        ) as events:
-            async for event in events:
-                if isinstance(event, Start | Restart):
-                    seen.model = event.model
-                    seen.text = ""
-                elif isinstance(event, Chunk):
-                    seen.text += event.content
-                elif isinstance(event, End):
-                    seen.usage = event.usage
+        await call(executor, seen)
     except LamellarError as error:
         seen.error = error
     seen.seconds = (time.monotonic() - began) * speed
     return seen
+
+
+async def _stream(executor: StackExecutor, seen: Call) -> None:
+    async with await executor.exec_chat_stream_events("primary", _REQUEST) as events:
+        async for event in events:
+            if isinstance(event, Start | Restart):
+                seen.model = event.model
+                seen.text = ""
+            elif isinstance(event, Chunk):
+                seen.text += event.content
+            elif isinstance(event, End):
+                seen.usage = event.usage
+
+
+async def _answer(executor: StackExecutor, seen: Call) -> None:
+    response = await executor.exec_chat_response("primary", _REQUEST)
+    seen.text, seen.model, seen.usage = response.text, response.model, response.usage

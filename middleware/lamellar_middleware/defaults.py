@@ -1,0 +1,130 @@
+"""Defaults: options and a system prompt for calls that do not say otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import BaseModel, Field, JsonValue, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from lamellar.chat.options import ChatOptions, JsonSchemaFormat, ReasoningEffort, ResponseFormat
+from lamellar.chat.tools import CacheControl, ToolChoice
+from lamellar.executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
+from lamellar.identity import identity_of_options
+from lamellar.spec import LayerSpec
+
+if TYPE_CHECKING:
+    from lamellar.build import BuildContext
+    from lamellar.chat.request import ChatRequest
+
+__all__ = ["Defaults", "DefaultsExecutor"]
+
+
+class Defaults(LayerSpec):
+    """Options for calls that do not say otherwise: `Defaults(temperature=0, max_tokens=500)`.
+
+    Each is an option of `ChatOptions`, by its name. What the caller says wins, whole value by whole value: a caller's
+    `extra_headers` replace those given here, they are not merged.
+
+    Args:
+        system: The system prompt of a request that has none, neither as `system` nor as a message of that role.
+        temperature: Sampling temperature.
+        max_tokens: Bound on the answer's tokens.
+        top_p: Nucleus sampling.
+        frequency_penalty: Penalty on tokens by how often they occurred.
+        presence_penalty: Penalty on tokens that occurred at all.
+        stop_sequences: Texts at which the answer stops.
+        seed: For reproducible sampling.
+        response_format: ``"json"``, a `JsonSchemaFormat`, or a pydantic class for its schema.
+        tool_choice: Whether a tool may, must or must not be called.
+        parallel_tool_calls: Whether several tools may be called at once.
+        reasoning_effort: A word, or a budget in tokens.
+        verbosity: How long an answer should be.
+        service_tier: The provider's class of service.
+        cache_control: Marks the whole prompt as cacheable by the provider.
+        prompt_cache_key: Routes equal prefixes to the same cache of the provider.
+        normalize_reasoning_content: Lift an inline ``<think>`` block out of the text into the reasoning.
+        extra_headers: Headers added to the request.
+        extra_body: JSON merged into the request's body last.
+        capture_raw_body: Keep the provider's body in `ChatResponse.raw`.
+
+    Raises:
+        ConfigError: A value is none that `ChatOptions` takes.
+    """
+
+    kind: ClassVar[str] = "defaults"
+
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = Field(default=None, gt=0)
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    stop_sequences: tuple[str, ...] | None = None
+    seed: int | None = None
+    response_format: ResponseFormat | SkipJsonSchema[type[BaseModel]] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: ReasoningEffort | int | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    service_tier: str | None = None
+    cache_control: CacheControl | None = None
+    prompt_cache_key: str | None = None
+    normalize_reasoning_content: bool | None = None
+    extra_headers: dict[str, str] | None = None
+    extra_body: dict[str, JsonValue] | None = None
+    capture_raw_body: bool | None = None
+
+    @field_validator("stop_sequences", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("response_format", mode="before")
+    @classmethod
+    def _schema_of_a_class(cls, value: object) -> object:
+        return JsonSchemaFormat.of(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
+
+    @model_validator(mode="after")
+    def _are_options(self) -> Self:
+        self.options()
+        return self
+
+    def options(self) -> ChatOptions:
+        """What is said here, as options of a call."""
+        return ChatOptions(**{name: value for name, value in self if name != "system" and value is not None})
+
+    def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
+        """The layer at work."""
+        return DefaultsExecutor(inner, self.options(), self.system)
+
+    def identity(self) -> object:
+        """What is sent where the caller does not say otherwise."""
+        return {self.kind: {"options": identity_of_options(self.options()), "system": self.system}}
+
+
+class DefaultsExecutor(ExecutorWrapper):
+    """Fills in what a call does not say.
+
+    Args:
+        inner: The executor to wrap.
+        options: The options.
+        system: The system prompt, or None.
+    """
+
+    def __init__(self, inner: LlmExecutor, options: ChatOptions, system: str | None) -> None:
+        super().__init__(inner)
+        self.options = options
+        self.system = system
+
+    async def _exec(
+        self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
+    ) -> ResultT:
+        if self.system is not None and not _has_system(chat_req):
+            chat_req = chat_req.with_system(self.system)
+        options = self.options if options is None else options.over(self.options)
+        return await operation(self.inner, model, chat_req, options)
+
+
+def _has_system(chat_req: ChatRequest) -> bool:
+    return chat_req.system is not None or any(message.role == "system" for message in chat_req.messages)

@@ -1,0 +1,72 @@
+"""A stream whose text is checked as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lamellar.accumulate import Accumulator
+from lamellar.chat.events import Chunk, End, Progress, Restart, StreamEvent
+from lamellar.errors import RejectedError
+from lamellar.interruption import interrupted
+from lamellar.source import InnerSource
+
+if TYPE_CHECKING:
+    from lamellar.stream import LlmEventStream
+
+    from .checks import Checks
+
+__all__ = ["CheckedSource"]
+
+
+class CheckedSource(InnerSource):
+    """Hands events on once the text that they complete has been let through.
+
+    Args:
+        inner: The stream.
+        checks: The checks.
+        every: New characters after which the text is checked.
+    """
+
+    __slots__ = ("_checks", "_delivered", "_every", "_text", "_unchecked")
+
+    def __init__(self, inner: LlmEventStream, checks: Checks, every: int) -> None:
+        super().__init__(inner)
+        self._checks = checks
+        self._every = every
+        self._text: list[str] = []
+        self._unchecked = 0
+        self._delivered = Accumulator()
+
+    async def read(self) -> Sequence[StreamEvent | Progress]:
+        """The inner stream's next events, if the text so far may be delivered.
+
+        Raises:
+            RejectedError: It may not, and nothing has been delivered.
+            StreamInterruptedError: It may not, and something has been delivered.
+        """
+        batch = await self.inner.read_batch()
+        for event in batch:
+            if isinstance(event, Chunk):
+                self._text.append(event.content)
+                self._unchecked += len(event.content)
+            elif isinstance(event, Restart):
+                self._text.clear()
+                self._unchecked = 0
+            if self._unchecked >= self._every or (self._unchecked and isinstance(event, End)):
+                await self._check()
+        for event in batch:
+            if event.__class__ is not Progress:
+                self._delivered.add(event)  # type: ignore[arg-type]
+        return batch
+
+    async def _check(self) -> None:
+        self._unchecked = 0
+        text = "".join(self._text)
+        self._text = [text]
+        outcome = await self._checks.run("on_text", text, may_change=False)
+        if isinstance(outcome, RejectedError):
+            try:
+                raise interrupted(outcome, self._delivered, self.inner.usage) if self._delivered else outcome
+            finally:
+                del outcome  # or the error would hold this frame, and the frame the error
