@@ -1,6 +1,7 @@
 """The front page of the contract, letter by letter: the lines run as they are written."""
 
 import ast
+import asyncio
 import contextlib
 import inspect
 import io
@@ -139,6 +140,7 @@ def test_what_a_test_injects_and_code_without_a_loop(providers, tmp_path):
     with SyncExecutor(executor) as sync:
         reply = sync.exec_chat_response("gpt-4o-mini", ChatRequest.from_user("hi"))
     assert reply.text == TEXT
+    asyncio.run(client.aclose())
 
 
 def test_the_tree_is_drawn_without_keys(monkeypatch):
