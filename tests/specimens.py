@@ -19,7 +19,7 @@ from lamellar.spec import ExecutorSpec, LayerSpec, Spec
 from lamellar.target import Target
 
 NUMBERS = (1, 2, 5, 50, 0.5, 0.01)
-TEXTS = ("name", "https://example.com/v1", "5s", "os.path:join", "*")
+TEXTS = ("name", "https://example.com/v1", "5s", "os.path:join", "*", "64GB", "groq")
 
 
 def every_spec() -> Iterator[tuple[str, Spec]]:

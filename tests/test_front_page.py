@@ -135,7 +135,8 @@ def test_what_a_test_injects_and_code_without_a_loop(providers, tmp_path):
     (tmp_path / "stack.yaml").write_text(YAML, encoding="utf-8")
     stack = Stack.load(tmp_path / "stack.yaml")
     assert "rate_limit requests_per_minute=500" in stack.describe()
-    client = httpx.AsyncClient(trust_env=False)
+    # No connection outlives its answer: the loop that `SyncExecutor` runs is gone when the client is closed.
+    client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
     executor = stack.build(clock=ManualClock(), rng=Random(0), http_client=client)
     with SyncExecutor(executor) as sync:
         reply = sync.exec_chat_response("gpt-4o-mini", ChatRequest.from_user("hi"))
