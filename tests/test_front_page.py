@@ -15,7 +15,7 @@ from lamellar.providers import Anthropic, OpenAI
 from lamellar.testing import ManualClock
 from lamellar.testing.simulator import Answer, ProviderSimulator, quota_exhausted
 
-CODE = '''
+CODE = """
 from lamellar import ChatRequest, Chunk, End, Stack
 from lamellar.middleware import Cache, Fallback, RateLimit, Retry, Target, Timeout, Tracing
 from lamellar.providers import Anthropic, OpenAI
@@ -39,7 +39,7 @@ async with stack.build() as executor:             # an LlmExecutor; owns and clo
             match event:
                 case Chunk(content=text): print(text, end="", flush=True)
                 case End(usage=usage, stop_reason=reason): print(usage, reason)
-'''
+"""
 
 YAML = """
 # stack.yaml: the JSON form of the same specs, nothing more
@@ -91,7 +91,7 @@ async def test_the_code_runs_as_written(providers):
     whole, streamed = await run(CODE)
     assert whole.startswith(f"{TEXT} Usage(prompt_tokens=")
     assert "AttemptRecord(number=1, target='openai/gpt-4o-mini'" in whole
-    assert streamed.startswith(f"{TEXT}prompt_tokens=") or streamed.startswith(f"{TEXT}Usage(")
+    assert streamed.startswith((f"{TEXT}prompt_tokens=", f"{TEXT}Usage("))
     assert streamed.endswith(" completed")
     assert [request.stream for request in openai.requests] == [False, True]
     assert anthropic.request_count == 0
