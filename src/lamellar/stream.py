@@ -20,19 +20,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .call import Outcome
-from .chat.events import Chunk, End, Progress, Restart, Start, StreamEvent
+from .chat.events import End, Progress, Start, StreamEvent
 from .chat.response import ChatResponse
 from .collect import Whole
 from .ending import StreamCore, collected, run_callback
-from .errors import ExecutorError, LamellarError, StreamClosedError, StreamInterruptedError
+from .errors import LamellarError, StreamClosedError
 from .source import EventSource, Finish, FinishCallback, IteratorSource, commits
+from .text import TextIterator
 
 if TYPE_CHECKING:
     from .call import AttemptRecord
     from .chat.usage import Usage
     from .scope import CallScope
 
-__all__ = ["LlmEventStream", "TextIterator"]
+__all__ = ["LlmEventStream"]
 
 _logger = logging.getLogger("lamellar.stream")
 
@@ -315,31 +316,3 @@ class LlmEventStream:
         iteration raises `StreamInterruptedError`.
         """
         return TextIterator(self)
-
-
-class TextIterator:
-    """The text of a stream, piece by piece."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: LlmEventStream) -> None:
-        self._stream = stream
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        while True:
-            event = await anext(self._stream)
-            if isinstance(event, Chunk):
-                return event.content
-            if isinstance(event, Restart):
-                raise StreamInterruptedError(
-                    ExecutorError(
-                        event.reason,
-                        f"the answer broke off and starts over at {event.target or event.model}, which pieces of text "
-                        "cannot say; iterate over the events, or collect()",
-                        provider=event.provider,
-                        model=event.model,
-                    )
-                )

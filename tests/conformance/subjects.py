@@ -7,23 +7,29 @@ Each subject is a stack round a leaf. The leaf is scripted (virtual time) or the
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lamellar import CompositeExecutor, ExecutorSpec, ExecutorWrapper, LayerSpec, LlmExecutor, Stack, Target
 from lamellar.middleware import (
     AdaptiveLimit,
     Balance,
     Cache,
+    Chaos,
     CircuitBreaker,
     ConcurrencyLimit,
+    Defaults,
+    ExtractReasoning,
     Fallback,
     Hedge,
     RateLimit,
+    Record,
     Retry,
     Route,
     Timeout,
     Tracing,
+    Transform,
 )
 
 Leaf = LlmExecutor | ExecutorSpec
@@ -76,6 +82,16 @@ def traced(**options: object) -> Callable[[], LayerSpec]:
     return make
 
 
+def same(value: object) -> object:
+    """A function of a user's own that changes nothing."""
+    return value
+
+
+def anew(event: object) -> object:
+    """A function of a user's own that puts an equal event in the place of each."""
+    return [replace(event)]
+
+
 # A layer under test: the layer round the leaf.
 LAYERS: dict[str, Callable[[], LayerSpec]] = {
     "wrapper": PlainLayer,
@@ -98,6 +114,14 @@ LAYERS: dict[str, Callable[[], LayerSpec]] = {
     "tracing": traced(),
     "tracing-attempts": traced(mode="attempts"),
     "tracing-capture": traced(capture_content=True, per_chunk_metrics=True),
+    "transform": lambda: Transform(request=same, options=same, model=same),
+    "transform-events": lambda: Transform(event=same),
+    "transform-events-anew": lambda: Transform(event=anew),
+    "defaults": lambda: Defaults(temperature=0, system="Be brief."),
+    "extract-reasoning": lambda: ExtractReasoning(tags=("think", "[THINK]")),
+    "chaos-at-rest": lambda: Chaos(errors={"overloaded": 0}),
+    "chaos-of-latency": lambda: Chaos(latency=0.001, latency_rate=0.5),
+    "record": lambda: Record(path=os.devnull),
 }
 
 # A composite under test: made of leaves that all behave alike.

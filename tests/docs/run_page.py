@@ -1,7 +1,8 @@
 """Runs the code of one page of the documentation, as its reader would: `python run_page.py page.md`.
 
-All the python blocks of a page are one program, run in the order of the page in a working directory of its own. Providers
-answer behind OPENAI_BASE_URL and OPENAI_API_KEY, and Anthropic's and Gemini's counterparts. What the fences of a page may say besides their language:
+All the python blocks of a page are one program, run in the order of the page in a working directory of its own.
+Providers answer behind OPENAI_BASE_URL and OPENAI_API_KEY, and behind Anthropic's and Gemini's counterparts. What the
+fences of a page may say besides their language:
 
 - a block with a title that is a file's name (``python title="my_layers.py"``) is written to that file first; a titled
   python block is then imported by the others instead of being run;

@@ -27,6 +27,9 @@ from lamellar.verdicts import VERDICTS
 
 ALL = sorted(PAGES.rglob("*.md"))
 LAYERS = [page for page in sorted((PAGES / "layers").glob("*.md")) if page.name != "index.md"]
+FOREIGN = ("OPENAI_", "ANTHROPIC_", "GEMINI_", "SSL_CERT_", "OTEL_")
+"""How the names of variables begin that would change what a page does."""
+
 SKELETON = [
     "What it does",
     "When to use it",
@@ -54,7 +57,7 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     env = {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().endswith("_PROXY") and not name.startswith(("OPENAI_", "ANTHROPIC_", "GEMINI_", "SSL_CERT_", "OTEL_"))
+        if not name.upper().endswith("_PROXY") and not name.startswith(FOREIGN)
     }
     done = subprocess.run(
         [sys.executable, "-W", "error", str(Path(__file__).with_name("run_page.py")), str(page)],

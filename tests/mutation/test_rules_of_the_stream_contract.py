@@ -1,8 +1,7 @@
 """For each rule of architecture section 4: a small patch that breaks it turns a named test red.
 
 Each patch is made to a copy of the sources, and the named test is run over the copy. A patch that no longer applies
-fails too, so this table is kept in step with the code. Of rule 10 only the replay of an answer as events exists yet;
-the rest of it comes with the cache.
+fails too, so this table is kept in step with the code.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 CONTRACT = "tests/conformance/test_contract.py::"
 TIMEOUTS = "tests/middleware/test_timeout.py::"
 STREAMS = "tests/test_stream.py::"
+CACHE = "tests/middleware/cache/"
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,38 @@ PATCHES = [
         "        elif isinstance(part, ToolCall):\n",
         "        elif False:\n",
         "tests/test_replay.py::test_a_replayed_answer_keeps_its_reasoning_and_its_tool_calls_apart_from_its_text",
+    ),
+    Patch(
+        10,
+        "a kept answer serves one kind of call",
+        "middleware/lamellar_middleware/cache/executor.py",
+        "self._keys.key(model, chat_req, options)",
+        "self._keys.key(f'{model} {operation is respond}', chat_req, options)",
+        CACHE + "test_answers.py::test_one_entry_serves_both_kinds_of_call[stream-ask-True]",
+    ),
+    Patch(
+        10,
+        "what was left is kept",
+        "middleware/lamellar_middleware/cache/sources.py",
+        "        if finish.outcome is Outcome.COMPLETED:\n",
+        "        if True:\n",
+        CACHE + "test_keeping.py::test_what_was_left_or_cancelled_is_not_kept[False]",
+    ),
+    Patch(
+        10,
+        "an answer is kept before its end is handed to anybody",
+        "middleware/lamellar_middleware/cache/flight.py",
+        "                self.answer = self._whole.response(())\n",
+        "                self.answer = self._whole.response(())\n                self._complete()\n",
+        CACHE + "test_keeping.py::test_an_answer_whose_end_nobody_was_handed_is_not_kept[True]",
+    ),
+    Patch(
+        10,
+        "a filtered answer is kept",
+        "middleware/lamellar_middleware/cache/rules.py",
+        'if reason in ("content_filter", "other"):',
+        'if reason == "other":',
+        CACHE + "test_keeping.py::test_only_whole_answers_are_kept[filtered-True-stream]",
     ),
 ]
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from lamellar import ChatOptions, ChatRequest, LamellarError, Stack
@@ -20,7 +21,7 @@ def run(stack: Stack, scenario: Callable[[StackExecutor], Awaitable[Any]]) -> An
     """What a scenario with the built stack comes to, in virtual time."""
 
     async def main() -> Any:
-        async with stack.build() as executor:
+        async with stack.build(rng=Random(0)) as executor:
             found = await scenario(executor)
             assert not executor._streams
             return found

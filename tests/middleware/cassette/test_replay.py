@@ -86,7 +86,7 @@ def test_an_unknown_request_is_told_with_the_nearest_and_what_is_different(path:
     assert isinstance(error, ConfigError)
     assert str(error) == (
         f"the cassette {path} has no recording of this request; the nearest is on line 2: "
-        "request.messages.0.content.0.text: recorded ...'capital of France?', asked ...'capital of Spain?'"
+        "request.messages.0.content.0.text: recorded ...'apital of France?', asked ...'apital of Spain?'"
     )
     assert error.attempts[0].outcome is Outcome.FAILED
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from ...providers import OpenAI
 from ...stack import Stack
 from ...target import Target
 from ...testing.clocks import FastClock
-from ...testing.simulator import ProviderSimulator
+from ...testing.simulator import Answer, ProviderSimulator
 from .faults import FALLBACK_TEXT, PRIMARY_TEXT, Fault
 
 if TYPE_CHECKING:
@@ -30,10 +30,6 @@ MakeStack = Callable[[Target, Target], Stack]
 """The stack under trial, over the primary's and the fallback's target."""
 
 _REQUEST = ChatRequest.from_user("Say sixty words.")
-
-_APART = 0.06
-"""Real seconds from the beginning of one play to the next: making sixteen clients at once would delay them all, and the
-delay would be taken for the stack's."""
 
 
 @dataclass
@@ -106,59 +102,74 @@ async def play_faults(
     engine: str = "auto",
     streaming: bool = True,
 ) -> list[Play]:
-    """Put several faults to stacks of their own, all at the same time; the plays are in the order of the faults.
+    """Put faults to a stack, over real HTTP, all at the same time, each to a stack of its own.
 
     Args:
-        faults: The faults.
-        speed: As for `play_fault`.
-        make: As for `play_fault`.
-        engine: As for `play_fault`.
-        streaming: As for `play_fault`.
-    """
-    longest_first = sorted(range(len(faults)), key=lambda at: -faults[at].calls * faults[at].every)
-
-    async def play(at: int) -> Play:
-        await asyncio.sleep(_APART * longest_first.index(at))
-        return await play_fault(faults[at], speed=speed, make=make, engine=engine, streaming=streaming)
-
-    return await asyncio.gather(*[play(at) for at in range(len(faults))])
-
-
-async def play_fault(
-    fault: Fault, *, speed: float = 1.0, make: MakeStack = preset_stack, engine: str = "auto", streaming: bool = True
-) -> Play:
-    """Put one fault to a stack, over real HTTP.
-
-    Args:
-        fault: The fault.
+        faults: The faults; the plays are in their order.
         speed: How many of the stack's seconds pass in a real one.
         make: The stack under trial.
         engine: The HTTP engine: ``auto``, ``aiohttp`` or ``httpx``.
         streaming: Whether streams are asked for, as the yardstick does, or whole answers.
     """
-    rules = {"primary": fault.primary(speed), "fallback": fault.fallback()}
-    with ProviderSimulator(rules=rules) as simulator:
+    async with AsyncExitStack() as stages:
+        ready = [await stages.enter_async_context(_stage(fault, speed, make, engine)) for fault in faults]
+        return await asyncio.gather(*[stage.play(_stream if streaming else _answer) for stage in ready])
+
+
+async def play_fault(
+    fault: Fault, *, speed: float = 1.0, make: MakeStack = preset_stack, engine: str = "auto", streaming: bool = True
+) -> Play:
+    """Put one fault to a stack; see `play_faults`."""
+    (play,) = await play_faults([fault], speed=speed, make=make, engine=engine, streaming=streaming)
+    return play
+
+
+@asynccontextmanager
+async def _stage(fault: Fault, speed: float, make: MakeStack, engine: str) -> AsyncIterator[_Stage]:
+    """A provider and the stack in front of it, ready to play."""
+    hello = Answer(headers={"connection": "close"})
+    with ProviderSimulator(hello) as simulator:
         leaf = OpenAI(base_url=simulator.base_url, api_key="sk-yardstick", engine=engine, proxy=None)
         stack = make(Target(leaf, model="primary"), Target(leaf, model="fallback"))
-        play = Play(fault, speed, time.monotonic())
-        call = _stream if streaming else _answer
         async with stack.build(clock=FastClock(speed)) as executor:
-            for number in range(fault.calls):
-                due = play.began + number * fault.every / speed
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
-                play.calls.append(await _call(call, executor, speed))
+            # A first call makes the HTTP client. That takes a while, which is not to be multiplied by the speed and
+            # held against the stack; its connection is closed, so that what follows begins with a new one.
+            await executor.exec_chat_response("primary", _REQUEST)
+            yield _Stage(fault, speed, simulator, executor)
+
+
+_Consume = Callable[["StackExecutor", Call], Awaitable[None]]
+
+
+@dataclass
+class _Stage:
+    fault: Fault
+    speed: float
+    simulator: ProviderSimulator
+    executor: StackExecutor
+
+    async def play(self, consume: _Consume) -> Play:
+        """Make the calls, and see what became of them on both sides."""
+        fault, simulator = self.fault, self.simulator
+        rules = {"primary": fault.primary(self.speed), "fallback": fault.fallback()}
+        simulator.reset(rules=rules)  # the time of its scripts begins now
+        play = Play(fault, self.speed, time.monotonic())
+        for number in range(fault.calls):
+            due = play.began + number * fault.every / self.speed
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            play.calls.append(await _call(consume, self.executor, self.speed))
         with suppress(TimeoutError):
             await simulator.wait_for_async(lambda server: all(each.outcome is not None for each in server.requests))
         play.primary = [each for each in simulator.requests if each.model == "primary"]
         play.fallback = [each for each in simulator.requests if each.model == "fallback"]
-    return play
+        return play
 
 
-async def _call(call: Callable[[StackExecutor, Call], Awaitable[None]], executor: StackExecutor, speed: float) -> Call:
+async def _call(consume: _Consume, executor: StackExecutor, speed: float) -> Call:
     seen = Call()
     began = time.monotonic()
     try:
-        await call(executor, seen)
+        await consume(executor, seen)
     except LamellarError as error:
         seen.error = error
     seen.seconds = (time.monotonic() - began) * speed
