@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from .chat.events import Chunk
+from .chat.events import Chunk, Restart
+from .errors import ExecutorError, StreamInterruptedError
 
 if TYPE_CHECKING:
     from .stream import LlmEventStream
@@ -28,3 +29,13 @@ class TextIterator:
             event = await anext(self._stream)
             if isinstance(event, Chunk):
                 return event.content
+            if isinstance(event, Restart):
+                raise StreamInterruptedError(
+                    ExecutorError(
+                        event.reason,
+                        f"the answer broke off and starts over at {event.target or event.model}, which pieces of text "
+                        "cannot say; iterate over the events, or collect()",
+                        provider=event.provider,
+                        model=event.model,
+                    )
+                )

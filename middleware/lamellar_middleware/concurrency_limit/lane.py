@@ -72,11 +72,11 @@ class Lane:
     # -- taking --------------------------------------------------------------------------------------------------
 
     def take(self) -> Permit | None:
-        """A permit, if one is free and nobody waits for it."""
+        """A permit, if one is free: nobody waits for it then, for whatever comes free is given away at once."""
         with self._lock:
             if self._pid != os.getpid():
                 self._after_fork()
-            return None if self._queue.count or self.in_use >= self.limit else self._grant()
+            return None if self.in_use >= self.limit else self._grant()
 
     def join(self, priority: int) -> Waiter:
         """Stand in the queue; perhaps a permit is there already.

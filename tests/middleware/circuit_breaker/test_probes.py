@@ -92,7 +92,7 @@ def test_one_failure_among_the_probes_is_enough():
 
 def test_a_new_round_of_probes_begins_with_nothing():
     async def scenario():
-        bench = Bench(breaker(probes=2), BUSY, "ok", SILENT, BUSY, slowly(1), slowly(1))
+        bench = Bench(breaker(probes=2), BUSY, "ok", SILENT, BUSY, slowly(1), slowly(2))
         await half_open(bench)
         assert await bench.ask() == "ok"
         lost = bench.start()

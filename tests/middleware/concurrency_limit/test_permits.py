@@ -14,6 +14,7 @@ from tests.middleware.gauge import Gauge, Plan
 from lamellar import ConfigError, ExecutorError, RejectedError, Stack, Target
 from lamellar.middleware import AdaptiveLimit, ConcurrencyLimit, Fallback
 from lamellar.testing import ScriptedExecutor, run_virtual
+from lamellar_middleware.concurrency_limit.waiting import Waiter
 
 BUSY = ExecutorError("overloaded", "busy")
 
@@ -168,6 +169,43 @@ def test_a_loop_that_ended_with_calls_in_the_queue_takes_no_permit():
     asyncio.run(goes_on())
     for task in bench.tasks:
         task._log_destroy_pending = False
+
+
+def test_a_stream_that_is_collected_while_its_loop_rests_gives_its_permit_back_once():
+    bench = None
+
+    async def opens():
+        nonlocal bench
+        bench = Bench(ConcurrencyLimit(limit=2), lambda _: Plan(rest=10_000))
+        bench.permit = bench.executor.inner.limiter.take("m", None)
+        bench.held = await bench.stream()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(opens())
+    del bench.held
+    gc.collect()
+    assert bench.counts == (1, 0), "the loop may never run again"
+    loop.run_until_complete(asyncio.sleep(0.01))  # it does, and says that the stream was abandoned
+    assert bench.gauge.under_way == 0
+    assert bench.counts == (1, 0)
+    loop.close()
+
+
+def test_a_loop_that_closes_at_the_very_moment_takes_no_permit(monkeypatch: pytest.MonkeyPatch):
+    async def scenario():
+        bench = Bench(ConcurrencyLimit(limit=1), taking(1))
+        permit = bench.executor.inner.limiter.take("m", None)
+        unlucky, lucky = await bench.start(), await bench.start()
+        real = Waiter.wake
+        chances = iter([False])
+        monkeypatch.setattr(Waiter, "wake", lambda waiter: next(chances, True) and real(waiter))
+        permit.succeeded()
+        assert bench.counts == (1, 0)
+        assert await lucky == "ok"
+        assert bench.counts == (0, 0)
+        unlucky.cancel()
+
+    run(scenario)
 
 
 def test_loops_in_several_threads_share_it():
