@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import cache
+from itertools import chain
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -47,7 +48,7 @@ def plain(model: type[BaseModel]) -> Any:
 @cache
 def with_option(model: type[BaseModel], name: str) -> Any:
     """The model with this option said, and not as its default."""
-    for made in attempts(model, name, needs(model)):
+    for made in chain(attempts(model, name, needs(model)), in_company(model, name)):
         if getattr(made, name) != model.model_fields[name].default:
             return made
     raise AssertionError(f"no value for {model.__name__}.{name} could be thought of; teach tests/specimens.py one")
@@ -62,6 +63,13 @@ def needs(model: type[BaseModel]) -> dict[str, Any]:
         made = next(each for name in model.model_fields for each in attempts(model, name, required))
         return {name: getattr(made, name) for name in made.model_fields_set}
     return required
+
+
+def in_company(model: type[BaseModel], name: str) -> Iterator[Any]:
+    """The model with this option and another, for one that can act only with another."""
+    for other in model.model_fields:
+        for company in attempts(model, other, needs(model)):
+            yield from attempts(model, name, {each: getattr(company, each) for each in company.model_fields_set})
 
 
 def attempts(model: type[BaseModel], name: str, needed: Mapping[str, Any]) -> Iterator[Any]:
@@ -102,7 +110,7 @@ def _values(annotation: Any) -> Iterator[Any]:
     elif annotation is bool:
         yield from (True, False)
     elif annotation is str:
-        yield from (*TEXTS, "temperature", "model", "tag:team")
+        yield from (*TEXTS, "temperature", "model", "tag:team", "<{name}-{number}>")
     elif origin is Callable or annotation is Callable or getattr(origin, "__name__", "") == "Callable":
         yield "os.path:join"
     elif isinstance(annotation, type) and issubclass(annotation, Enum):

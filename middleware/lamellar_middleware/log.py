@@ -43,7 +43,7 @@ class Log(LayerSpec):
     """Write one line for each call when it is over: who answered, how it ended, how long it took, what it used.
 
     Args:
-        level: The level of calls that were answered, or that the caller left or canceled.
+        level: The level of calls that were answered, or that the caller left or cancelled.
         failure_level: The level of calls that failed or were refused.
         logger: The name of the logger.
         slow: Seconds of waiting from which a call that was answered is written at the level WARNING at least; None is

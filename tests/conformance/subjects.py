@@ -15,6 +15,7 @@ from lamellar import CompositeExecutor, ExecutorSpec, ExecutorWrapper, LayerSpec
 from lamellar.middleware import (
     AdaptiveLimit,
     Balance,
+    Budget,
     Cache,
     Chaos,
     CircuitBreaker,
@@ -22,9 +23,12 @@ from lamellar.middleware import (
     Defaults,
     ExtractReasoning,
     Fallback,
+    Guardrail,
     Hedge,
+    Log,
     RateLimit,
     Record,
+    Redact,
     Retry,
     Route,
     Timeout,
@@ -87,6 +91,10 @@ def same(value: object) -> object:
     return value
 
 
+async def nothing(value: object) -> None:
+    """A check of a user's own that has nothing against it."""
+
+
 def anew(event: object) -> object:
     """A function of a user's own that puts an equal event in the place of each."""
     return [replace(event)]
@@ -122,6 +130,11 @@ LAYERS: dict[str, Callable[[], LayerSpec]] = {
     "chaos-at-rest": lambda: Chaos(errors={"overloaded": 0}),
     "chaos-of-latency": lambda: Chaos(latency=0.001, latency_rate=0.5),
     "record": lambda: Record(path=os.devnull),
+    "budget": lambda: Budget(tokens=10**9, cost=10**6, per=("model", "tag:team"), share="money"),
+    "guardrail-of-the-beginning": lambda: Guardrail(on_request=same, on_response=nothing),
+    "guardrail-of-the-text": lambda: Guardrail(on_text=nothing, every=3),
+    "redact": lambda: Redact(custom={"place": "France"}),
+    "log": lambda: Log(slow=1, content=True),
 }
 
 # A composite under test: made of leaves that all behave alike.

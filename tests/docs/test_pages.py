@@ -19,9 +19,19 @@ from tests.docs.pages import DOCS, PAGES, ROOT, blocks_of, code_of, headings, pr
 from lamellar import AttemptRecord, ErrorKind, Target
 from lamellar.attempt import AttemptLimits
 from lamellar.chat import events
-from lamellar.middleware import AdaptiveLimit, CircuitBreaker, ConcurrencyLimit
+from lamellar.middleware import (
+    AdaptiveLimit,
+    Budget,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    Guardrail,
+    Log,
+    Redact,
+    TokenPrice,
+)
 from lamellar.middleware import Cache, Fallback, RateLimit, Retry, RetryBudget, Timeout, Tracing
 from lamellar.middleware import Balance, Ejection, Hedge, HedgeBudget, Route, RouteRule
+from lamellar.middleware import Chaos, Defaults, ExtractReasoning, Record, Replay, SimulateStream, Transform
 from lamellar.providers import Anthropic, Auto, Gemini, OpenAI
 from lamellar.verdicts import VERDICTS
 
@@ -115,6 +125,18 @@ def test_every_layer_there_is_has_a_page() -> None:
         ("layers/rate-limit.md", "option", RateLimit),
         ("layers/cache.md", "option", Cache),
         ("layers/tracing.md", "option", Tracing),
+        ("layers/transform.md", "option", Transform),
+        ("layers/defaults.md", "option", Defaults),
+        ("layers/extract-reasoning.md", "option", ExtractReasoning),
+        ("layers/simulate-stream.md", "option", SimulateStream),
+        ("layers/chaos.md", "option", Chaos),
+        ("layers/record.md", "option", Record),
+        ("layers/replay.md", "option", Replay),
+        ("layers/budget.md", "option", Budget),
+        ("layers/budget.md", "price", TokenPrice),
+        ("layers/guardrail.md", "option", Guardrail),
+        ("layers/redact.md", "option", Redact),
+        ("layers/log.md", "option", Log),
         ("providers/openai.md", "option", OpenAI),
         ("providers/anthropic.md", "option", Anthropic),
         ("providers/gemini.md", "option", Gemini),

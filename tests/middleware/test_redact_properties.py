@@ -149,8 +149,8 @@ def test_what_is_found_is_apart_and_in_order(text: str) -> None:
 
 
 def test_a_long_text_is_read_once() -> None:
-    """Twice the text takes about twice the time: nothing goes back over what it has read."""
-    hostile = ["a" * 50, "1 " * 25, "1" * 50, "a.b" * 16, "+1 " * 16, "DE89 " * 10, "10." * 16, "x@" * 25, "'a" * 25]
+    """Ten times the text takes about ten times the time: nothing goes back over what it has read."""
+    hostile = ["a" * 50, "1 " * 25, "4 " * 25, "1" * 50, "a.b" * 16, "+1 " * 16, "DE89 " * 10, "10." * 16, "x@" * 25, "'a" * 25]
     looked_for = finders(Redact().patterns, {})
 
     def seconds(text: str) -> float:
@@ -159,6 +159,6 @@ def test_a_long_text_is_read_once() -> None:
         return time.perf_counter() - began
 
     for each in hostile:
-        small = min(seconds(each * 100) for _ in range(3))
-        large = min(seconds(each * 800) for _ in range(3))
-        assert large < 30 * small + 0.02, each
+        small = min(seconds(each * 20) for _ in range(3))
+        large = min(seconds(each * 200) for _ in range(3))
+        assert large < 40 * small + 0.02, each

@@ -112,7 +112,9 @@ def event_data(
     if isinstance(event, Chunk | ReasoningChunk | ThoughtSignatureChunk):
         return {name: event.content}
     said = {field.name: getattr(event, field.name) for field in fields(event)}
-    return {name: {key: value for key, value in said.items() if value is not None and value is not False and value != ""}}
+    return {
+        name: {key: value for key, value in said.items() if value is not None and value is not False and value != ""}
+    }
 
 
 def event_from(data: Any) -> StreamEvent:

@@ -77,7 +77,7 @@ class ReplayExecutor:
         if self._timing:
             await self._clock.sleep(found.took)
         if found.error is None and found.outcome not in (None, Outcome.COMPLETED):
-            raise left_early(found)
+            raise _left_early(found)
         _raise_failure(found)
         if found.response is not None:
             return answer_from(found.response, model, self._name)
@@ -119,7 +119,7 @@ def _raise_failure(recording: Recording) -> None:
             del failure  # or the error would hold this frame, and the frame the error
 
 
-def left_early(recording: Recording) -> ConfigError:
+def _left_early(recording: Recording) -> ConfigError:
     """What there is to say where a recording ends before its answer does."""
     return ConfigError(
         f"the stream on line {recording.line} of the cassette was {recording.outcome} after {len(recording.events)} "
@@ -146,7 +146,7 @@ class _PlayedSource(EventSource):
             return (event,)
         await self._until(self._recording.took)
         _raise_failure(self._recording)
-        raise left_early(self._recording)
+        raise _left_early(self._recording)
 
     async def _until(self, at: float) -> None:
         if self._clock is not None and at > self._at:

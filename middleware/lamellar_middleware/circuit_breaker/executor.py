@@ -107,7 +107,10 @@ class CircuitBreakerExecutor(ExecutorWrapper):
         )
         if scope is not None:
             scope.refused(self._target, self.inner.name, model, error)
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # or it would hold this frame, and the frame the error
 
     def _named(self, circuit: Circuit) -> str:
         """The target, and the key where that says more."""

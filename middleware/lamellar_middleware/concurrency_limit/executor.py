@@ -76,17 +76,15 @@ class ConcurrencyLimitExecutor(ExecutorWrapper):
         call = scope.context if scope is not None else options.call if options is not None else None
         lane, waiter = self.limiter.join(model, options, call.priority if call is not None else 0)
         within, limited_by = self._within(scope)
-        if within is not None and within <= 0:
-            lane.leave(waiter)
-            raise lane.too_long(within, limited_by)
         began = scope.clock.now() if scope is not None else 0.0
         try:
             return await lane.wait(waiter, within, limited_by)
         finally:
             if scope is not None:
                 waited = scope.clock.now() - began
-                scope.note_wait(waited)
-                scope.note("lamellar.ratelimit.wait", waited)
+                if waited > 0:
+                    scope.note_wait(waited)
+                    scope.note("lamellar.ratelimit.wait", waited)
 
     def _within(self, scope: CallScope | None) -> tuple[float | None, str]:
         """Seconds for which it is worth waiting, or None for any; and what says so."""

@@ -86,7 +86,7 @@ class Lane:
         """
         with self._lock:
             if self._queue.count >= self._spec.max_queue:
-                self._forget_the_gone()
+                self._queue.forget_the_gone()
             if self._queue.count >= self._spec.max_queue:
                 raise self._full()
             steps = max(-_MOST_STEPS, min(priority, _MOST_STEPS))
@@ -112,16 +112,16 @@ class Lane:
                 timer = self._clock.call_at(self._clock.now() + within, lambda: self._expire(waiter))
             await waiter.future
         except BaseException:
-            self.leave(waiter)
+            self._leave(waiter)
             raise
         finally:
             if timer is not None:
                 timer.cancel()
         if waiter.permit is None:
-            raise self.too_long(within or 0.0, limited_by)
+            raise self._too_long(within or 0.0, limited_by)
         return waiter.permit
 
-    def leave(self, waiter: Waiter) -> None:
+    def _leave(self, waiter: Waiter) -> None:
         """Whoever waited does so no more: a permit that was given already passes on."""
         with self._lock:
             self._queue.remove(waiter)
@@ -212,12 +212,6 @@ class Lane:
         self.in_use = 0
         self._queue.clear()
 
-    def _forget_the_gone(self) -> None:
-        """Those whose loop was closed do not count."""
-        for waiter in self._queue:
-            if waiter.is_gone:
-                self._queue.remove(waiter)
-
     def _full(self) -> RejectedError:
         waiting = f", and {self._spec.max_queue} wait (max_queue)" if self._spec.max_queue else ""
         return RejectedError(
@@ -226,8 +220,7 @@ class Lane:
             "often",
         )
 
-    def too_long(self, within: float, limited_by: str) -> RejectedError:
-        """The refusal of a call that would have to wait for longer than it may."""
+    def _too_long(self, within: float, limited_by: str) -> RejectedError:
         return RejectedError(
             ErrorKind.LIMITER_DEADLINE,
             f"none of the {self.limit} calls{self._whose()} that may be under way (limit) ended in the "

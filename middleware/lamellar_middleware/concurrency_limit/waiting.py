@@ -33,11 +33,6 @@ class Waiter:
         self.permit: Permit | None = None
         self.queued = False
 
-    @property
-    def is_gone(self) -> bool:
-        """Whether nobody would take a permit: it was cancelled, or its loop is no more."""
-        return self.future.done() or self.loop.is_closed()
-
     def wake(self) -> bool:
         """Let it go on, from whatever thread; whether its loop is still there to do so."""
         try:
@@ -63,10 +58,11 @@ class Queue:
     Whoever leaves from the middle stays in the heap until it comes up, or until such entries are too many.
     """
 
-    __slots__ = ("_heap", "_order", "count")
+    __slots__ = ("_heap", "_loops", "_order", "count")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Waiter]] = []
+        self._loops: dict[asyncio.AbstractEventLoop, int] = {}
         self._order = 0
         self.count = 0
         """How many wait."""
@@ -79,31 +75,46 @@ class Queue:
         self._order += 1
         waiter.queued = True
         self.count += 1
+        self._loops[waiter.loop] = self._loops.get(waiter.loop, 0) + 1
         heappush(self._heap, (waiter.rank, self._order, waiter))
 
     def remove(self, waiter: Waiter) -> None:
         """Leave, from wherever; nothing, when it is not here any more."""
         if waiter.queued:
-            waiter.queued = False
-            self.count -= 1
+            self._took_out(waiter)
             if len(self._heap) > 2 * self.count + _SPARE:
                 self._heap = [entry for entry in self._heap if entry[2].queued]
                 heapify(self._heap)
 
     def pop(self) -> Waiter | None:
-        """The first that is still there."""
+        """The first that has not left."""
         while self._heap:
             waiter = heappop(self._heap)[2]
             if waiter.queued:
-                waiter.queued = False
-                self.count -= 1
-                if not waiter.is_gone:
-                    return waiter
+                self._took_out(waiter)
+                return waiter
         return None
+
+    def forget_the_gone(self) -> None:
+        """Take out those whose loop is no more: nobody else would."""
+        if any(loop.is_closed() for loop in self._loops):
+            for waiter in self:
+                if waiter.loop.is_closed():
+                    self.remove(waiter)
 
     def clear(self) -> None:
         """Nobody waits any more."""
         for waiter in self:
             waiter.queued = False
         self._heap.clear()
+        self._loops.clear()
         self.count = 0
+
+    def _took_out(self, waiter: Waiter) -> None:
+        waiter.queued = False
+        self.count -= 1
+        left = self._loops[waiter.loop] - 1
+        if left:
+            self._loops[waiter.loop] = left
+        else:
+            del self._loops[waiter.loop]

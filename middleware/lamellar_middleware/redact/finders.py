@@ -97,18 +97,25 @@ def _find_cards(text: str) -> Iterator[tuple[int, int]]:
         groups = [each.span() for each in re.finditer(r"\d+", run[0])]
         begin = 0
         while begin < len(groups):
-            furthest = min(len(groups), begin + _MOST_DIGITS)
-            end = next((end for end in range(furthest, begin, -1) if _is_card(run[0], groups[begin:end])), None)
-            if end is not None:
-                yield run.start() + groups[begin][0], run.start() + groups[end - 1][1]
-            begin = begin + 1 if end is None else end
+            count = _groups_of_card(run[0], groups, begin)
+            if count:
+                yield run.start() + groups[begin][0], run.start() + groups[begin + count - 1][1]
+            begin += count or 1
 
 
-def _is_card(text: str, groups: list[tuple[int, int]]) -> bool:
-    if not _LEAST_DIGITS <= sum(end - start for start, end in groups) <= _MOST_DIGITS:
-        return False
-    digits = [int(digit) for start, end in groups for digit in text[start:end]]
-    return 2 <= digits[0] <= 6 and _luhn(digits)
+def _groups_of_card(text: str, groups: list[tuple[int, int]], begin: int) -> int:
+    """How many groups of digits from `begin` on are the longest card number there; 0 where there is none."""
+    if not 2 <= int(text[groups[begin][0]]) <= 6:  # nobody else's first digit is on a card that pays
+        return 0
+    digits: list[int] = []
+    longest = 0
+    for count, (start, end) in enumerate(groups[begin : begin + _MOST_DIGITS], 1):
+        if len(digits) + end - start > _MOST_DIGITS:
+            break
+        digits += map(int, text[start:end])
+        if len(digits) >= _LEAST_DIGITS and _luhn(digits):
+            longest = count
+    return longest
 
 
 def _luhn(digits: list[int]) -> bool:

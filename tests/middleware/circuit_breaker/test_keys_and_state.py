@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
+import weakref
 
 import pytest
 from tests.middleware.circuit_breaker.bench import REQUEST, Bench, failing, run, slowly
@@ -331,3 +333,21 @@ def test_options_that_contradict_are_refused(options: dict[str, object], message
 
 def test_it_changes_no_answer():
     assert CircuitBreaker().identity() is None
+
+
+def test_a_refusal_is_freed_by_whoever_caught_it():
+    async def scenario():
+        bench = Bench(CircuitBreaker(consecutive_failures=1), failing())
+        await bench.ask()
+        gc.collect()
+        gc.disable()
+        try:
+            try:
+                await bench.executor.inner.exec_chat_response("m", REQUEST)
+            except RejectedError as error:
+                freed = weakref.ref(error)
+            assert freed() is None, "no frame holds it"
+        finally:
+            gc.enable()
+
+    run(scenario)

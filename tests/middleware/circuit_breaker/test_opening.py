@@ -179,6 +179,26 @@ def test_a_limit_of_the_attempt_is_a_failure():
     run(scenario)
 
 
+def test_what_was_seen_before_time_began_anew_is_forgotten():
+    bench = None
+
+    async def fails():
+        nonlocal bench
+        breaker = CircuitBreaker(consecutive_failures=None, failure_ratio=0.5, min_calls=4)
+        bench = Bench(breaker, BUSY, BUSY, BUSY, BUSY)
+        await asyncio.sleep(1000)
+        for _ in range(3):
+            await bench.ask()
+
+    async def fails_again():
+        await bench.ask()
+        assert bench.circuit()["calls"] == 1
+        assert bench.state == "closed"
+
+    run(fails)
+    run(fails_again)
+
+
 # -- streams ---------------------------------------------------------------------------------------------------------
 
 

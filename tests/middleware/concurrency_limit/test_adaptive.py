@@ -207,6 +207,17 @@ def test_a_ratio_is_of_the_smallest_latency_of_its_kind():
     run(scenario)
 
 
+def test_a_latency_of_some_minutes_ago_is_remembered():
+    async def scenario():
+        bench = Bench(adaptive(8, latency_ratio=3), lambda number: Plan(first=1.0 if number == 0 else 5.0))
+        await bench.ask()
+        await asyncio.sleep(310)
+        await bench.ask()
+        assert bench.state["limit"] == 4
+
+    run(scenario)
+
+
 def test_an_old_latency_is_forgotten():
     async def scenario():
         bench = Bench(adaptive(8, latency_ratio=3, cooldown=0), lambda number: Plan(first=1.0 if number == 0 else 5.0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from tests.middleware.concurrency_limit.bench import REQUEST, Bench, options, run, taking
@@ -126,6 +128,7 @@ def test_those_who_left_do_not_fill_the_memory():
             await asyncio.gather(*calls, return_exceptions=True)
         assert bench.counts == (1, 0)
         assert len(lane._queue._heap) <= 32
+        assert not lane._queue._loops
         running.cancel()
 
     run(scenario)
@@ -227,5 +230,24 @@ def test_a_call_whose_time_is_over_is_refused_at_once():
         assert asyncio.get_running_loop().time() == began
         assert bench.counts == (1, 0)
         await call
+
+    run(scenario)
+
+
+def test_a_refusal_is_freed_by_whoever_caught_it():
+    async def scenario():
+        bench = Bench(ConcurrencyLimit(limit=1, max_wait=1), taking(10))
+        call = await bench.start()
+        gc.collect()
+        gc.disable()
+        try:
+            try:
+                await bench.executor.inner.exec_chat_response("m", REQUEST)
+            except RejectedError as error:
+                freed = weakref.ref(error)
+            assert freed() is None, "no frame holds it"
+        finally:
+            gc.enable()
+        call.cancel()
 
     run(scenario)

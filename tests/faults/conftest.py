@@ -1,0 +1,29 @@
+"""Both HTTP engines, and the count of the tests that stand for the reported failures."""
+
+from __future__ import annotations
+
+import pytest
+from tests.faults import tally
+from tests.faults.bench import ENGINES
+
+
+@pytest.fixture(params=ENGINES, scope="module")
+def engine(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A full run in which a marked test did not run is no success."""
+    if tally.is_full(session.config) and tally.missing(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    config = terminalreporter.config
+    if not tally.is_full(config):
+        return
+    missing = tally.missing(config)
+    terminalreporter.write_line(f"failures of the field: {len(tally.marked()) - len(missing)}/{len(tally.marked())} tests ran")
+    for test, why in sorted(missing.items()):
+        terminalreporter.write_line(f"  {test}: {why}", red=True)
