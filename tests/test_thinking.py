@@ -36,5 +36,5 @@ def test_neither_the_cuts_nor_the_short_way_make_a_difference(pieces: list[str],
 
 def test_what_is_fed_after_the_end_is_a_text_of_its_own() -> None:
     splitter = ThinkSplitter(inside=True, separator="|")
-    assert splitter.feed("a <th") + splitter.finish() == [(True, "a"), (True, " <th")]
+    assert splitter.feed("a</th") + splitter.finish() == [(True, "a"), (True, "</th")]
     assert splitter.feed("b<think>c") + splitter.finish() == [(False, "b"), (True, "|c")]

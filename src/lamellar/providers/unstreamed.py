@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Mapping
 
 from ..chat.events import StreamEvent
 from ..replay import events_of
 from .error_bodies import malformed
 from .sse import MAX_EVENT_BYTES
-from .wire import Exchange
-
-if TYPE_CHECKING:
-    from ..chat.response import ChatResponse
+from .wire import Exchange, ParseResponse
 
 __all__ = ["Unstreamed"]
-
-Parse: TypeAlias = "Callable[[Exchange, int, Mapping[str, str], bytes], ChatResponse]"
-"""A dialect's `parse_response`."""
 
 _FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
@@ -38,7 +31,7 @@ class Unstreamed:
         return self if self._bytes <= MAX_EVENT_BYTES else None
 
     def events(
-        self, exchange: Exchange, status: int, headers: Mapping[str, str], parse: Parse
+        self, exchange: Exchange, status: int, headers: Mapping[str, str], parse: ParseResponse
     ) -> list[StreamEvent] | None:
         """The events of a whole JSON answer; None when it is the beginning of an event stream after all.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from ..chat.events import Progress, StreamEvent
@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from ..chat.usage import Usage
     from ..errors import ExecutorError
 
-__all__ = ["Dialect", "Endpoint", "Exchange", "Quirks", "StreamParser", "WireRequest"]
+__all__ = [
+    "BuildRequest",
+    "Dialect",
+    "Endpoint",
+    "Exchange",
+    "OpenStream",
+    "ParseError",
+    "ParseResponse",
+    "Quirks",
+    "StreamParser",
+    "WireRequest",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +146,10 @@ class StreamParser(Protocol):
         ...
 
 
-class Dialect(Protocol):
-    """One wire format."""
+class BuildRequest(Protocol):
+    """Makes the HTTP request of one call."""
 
-    @property
-    def name(self) -> str:
-        """Such as ``chat`` or ``anthropic``."""
-        ...
-
-    def build_request(
+    def __call__(
         self, endpoint: Endpoint, model: str, chat_req: ChatRequest, options: ChatOptions | None, *, stream: bool
     ) -> WireRequest:
         """The HTTP request.
@@ -154,18 +160,32 @@ class Dialect(Protocol):
         """
         ...
 
-    def parse_response(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
-        """A whole answer, from a response with a status below 300.
 
-        Raises:
-            ExecutorError: The body is an error in-band, or is not what the dialect sends (``malformed``).
-        """
-        ...
+ParseResponse: TypeAlias = "Callable[[Exchange, int, Mapping[str, str], bytes], ChatResponse]"
+"""A whole answer out of the status, the headers and the body; raises `ExecutorError`."""
 
-    def parse_error(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
-        """The classified error, from a response with a status of 300 or above, or an in-band error's payload."""
-        ...
+ParseError: TypeAlias = "Callable[[Exchange, int, Mapping[str, str], bytes], ExecutorError]"
+"""An error out of the status, the headers and the body."""
 
-    def open_stream(self, exchange: Exchange, headers: Mapping[str, str]) -> StreamParser:
-        """The parser for one stream."""
-        ...
+OpenStream: TypeAlias = Callable[[Exchange, Mapping[str, str]], StreamParser]
+"""A parser for one stream, of which the headers are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One wire format: four pure functions.
+
+    Args:
+        name: Such as ``chat`` or ``anthropic``.
+        build_request: The HTTP request of one call.
+        parse_response: A whole answer, from a response with a status below 300; raises `ExecutorError` where the body
+            is an error in-band, or is not what the dialect sends (``malformed``).
+        parse_error: The classified error, from a response with a status of 300 or above, or an in-band error's payload.
+        open_stream: The parser for one stream.
+    """
+
+    name: str
+    build_request: BuildRequest
+    parse_response: ParseResponse
+    parse_error: ParseError
+    open_stream: OpenStream

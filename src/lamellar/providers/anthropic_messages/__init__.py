@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ...chat.options import ChatOptions
-from ...chat.request import ChatRequest
-from ...chat.response import ChatResponse
-from ...errors import ExecutorError
-from ..wire import Dialect, Endpoint, Exchange, StreamParser, WireRequest
+from ..wire import Dialect
 from .failures import parse_error
 from .request import build_request
 from .response import parse_response
 from .stream import MessagesStreamParser
 
-__all__ = ["ANTHROPIC_MESSAGES", "AnthropicMessages"]
+__all__ = ["ANTHROPIC_MESSAGES"]
 
-
-class AnthropicMessages:
-    """Anthropic Messages, without I/O; what `Dialect` says."""
-
-    name = "anthropic"
-
-    def build_request(
-        self, endpoint: Endpoint, model: str, chat_req: ChatRequest, options: ChatOptions | None, *, stream: bool
-    ) -> WireRequest:
-        """The HTTP request.
-
-        Raises:
-            ExecutorError: Kind ``invalid_request``: the dialect cannot say this.
-        """
-        return build_request(endpoint, model, chat_req, options, stream=stream)
-
-    def parse_response(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
-        """A whole answer, from a response with a status below 300.
-
-        Raises:
-            ExecutorError: The body is an error in-band, or is not what the dialect sends.
-        """
-        return parse_response(exchange, status, headers, body)
-
-    def parse_error(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
-        """The classified error, from a response with a status of 300 or above, or an in-band error's payload."""
-        return parse_error(exchange, status, headers, body)
-
-    def open_stream(self, exchange: Exchange, headers: Mapping[str, str]) -> StreamParser:
-        """The parser for one stream."""
-        return MessagesStreamParser(exchange, headers)
-
-
-ANTHROPIC_MESSAGES: Dialect = AnthropicMessages()
-"""The one instance anybody needs: it holds no state."""
+ANTHROPIC_MESSAGES = Dialect("anthropic", build_request, parse_response, parse_error, MessagesStreamParser)

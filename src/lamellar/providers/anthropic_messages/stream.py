@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from ...chat.events import End, Start
+from ...chat.response import ChatResponse
 from ...chat.usage import Usage
-from ...errors import ExecutorError
-from ..error_bodies import malformed, truncated
-from ..sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
-from ..unstreamed import Unstreamed
+from ..error_bodies import malformed
+from ..event_stream import STATUS, Events, EventStreamParser
 from ..wire import Exchange
 from .answer import Answer
-from .failures import error_in_band, is_error, parse_error, refused
-from .open_blocks import Events, WrongShapeError
+from .failures import error_in_band, is_error, refused
+from .open_blocks import WrongShapeError
 from .response import name_of, parse_response
 from .stop import stop_reason
 from .usage import usage_of
 
 __all__ = ["MessagesStreamParser"]
 
-_DONE = b"[DONE]"
-_STATUS = 200
-"""An error in-band keeps the status it came under."""
 
-
-class MessagesStreamParser:
+class MessagesStreamParser(EventStreamParser):
     """Reads one stream of events; what `StreamParser` says.
 
     The finish signal is a `message_delta` with a stop reason, which brings the usage too; `End` comes with the
@@ -36,15 +29,10 @@ class MessagesStreamParser:
     ones.
     """
 
+    signal = "stop reason"
+
     def __init__(self, exchange: Exchange, headers: Mapping[str, str]) -> None:
-        self.error: ExecutorError | None = None
-        self.ended = False
-        self.finishing = False
-        self._stopped = False  # nothing more is read: ended, or failed
-        self._exchange = exchange
-        self._headers = headers
-        self._sse = SSEDecoder()
-        self._before: Unstreamed | None = Unstreamed()  # until the first event
+        super().__init__(exchange, headers)
         self._started = False
         options = exchange.options
         self._answer = Answer(lift=bool(options and options.normalize_reasoning_content))
@@ -60,54 +48,24 @@ class MessagesStreamParser:
         """What was reported so far, in the normal form."""
         return self._usage if isinstance(self._usage, Usage) else usage_of(self._usage)
 
-    def feed(self, data: bytes) -> Events:
-        """The events that `data` completes, in order."""
-        out: Events = []
-        if not self._stopped:
-            found = self._sse.feed(data)
-            if self._before is not None:
-                self._before = None if found else self._before.kept(data)
-            self._read(found, out, whole=True)
-            if self._sse.overflow and not self._over():
-                self._fail(malformed(self._exchange, _STATUS, f"an event is longer than {MAX_EVENT_BYTES} bytes"))
-        return out
+    def _whole(self, headers: Mapping[str, str], body: bytes) -> ChatResponse:
+        return parse_response(self._exchange, STATUS, headers, body)
 
-    def finish(self) -> Events:
-        """The rest of the events: with `End` when the stop reason had come, else `error` is set."""
-        out: Events = []
-        if self._stopped:
-            return out
-        self._read(self._sse.finish(), out, whole=False)
-        if self._over():
-            return out
-        if self._finish is None and self._before is not None and not self._started:
-            self._not_streamed(self._before, out)
-        else:
-            self._end(out, "the stream ended without a stop reason")
-        return out
+    def _came_whole(self, end: End) -> None:
+        if end.usage is not None:
+            self._usage = end.usage
 
-    def _over(self) -> bool:
-        return self._stopped
-
-    def _read(self, found: list[SSEEvent], out: Events, *, whole: bool) -> None:
-        for name, data in found:
+    def _payload(self, name: str | None, payload: object, data: bytes, out: Events) -> None:
+        if type(payload) is dict:
             try:
-                payload = from_json(data)
-            except ValueError:
-                self._unreadable(name, data, out, whole=whole)
-            else:
-                if type(payload) is dict:
-                    try:
-                        self._event(payload.get("type") or name, payload, out)
-                    except WrongShapeError as wrong:
-                        self._fail(malformed(self._exchange, _STATUS, f"{wrong} in an event", data))
-                elif name == "error":
-                    self._fail(error_in_band(self._exchange, _STATUS, self._headers, payload))
-                else:
-                    what = f"an event is a JSON {type(payload).__name__}, not an object"
-                    self._fail(malformed(self._exchange, _STATUS, what, data))
-            if self._stopped:
-                return
+                self._event(payload.get("type") or name, payload, out)
+            except WrongShapeError as wrong:
+                self._fail(malformed(self._exchange, STATUS, f"{wrong} in an event", data))
+        elif name == "error":
+            self._fail(error_in_band(self._exchange, STATUS, self._headers, payload))
+        else:
+            what = f"an event is a JSON {type(payload).__name__}, not an object"
+            self._fail(malformed(self._exchange, STATUS, what, data))
 
     def _event(self, kind: object, payload: dict[str, Any], out: Events) -> None:
         """One event, the most frequent kinds first; kinds that nobody knows say nothing."""
@@ -127,9 +85,12 @@ class MessagesStreamParser:
         elif kind == "message_delta":
             self._message_delta(payload, out)
         elif kind == "message_stop":
-            self._end(out, "the stream said message_stop without a stop reason")
+            if self.finishing:
+                self._end(out)
+            else:
+                self._cut("the stream said message_stop")
         elif kind == "error" or is_error(payload):
-            self._fail(error_in_band(self._exchange, _STATUS, self._headers, payload))
+            self._fail(error_in_band(self._exchange, STATUS, self._headers, payload))
 
     def _message(self, message: object, out: Events) -> None:
         if not isinstance(message, dict):
@@ -174,14 +135,11 @@ class MessagesStreamParser:
         if isinstance(usage, dict) and isinstance(self._usage, dict):
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
 
-    def _end(self, out: Events, without: str) -> None:
-        if self._finish is None:
-            self._fail(truncated(self._exchange, _STATUS, without))
-            return
+    def _end(self, out: Events) -> None:
         content = self._answer.content(self._exchange.provider, out)
-        reason = stop_reason(self._finish, tool_calls=self._answer.has_calls)
+        reason = stop_reason(self._finish or "", tool_calls=self._answer.has_calls)
         if reason == "content_filter" and not self._answer.delivered(content):
-            self._fail(refused(self._exchange, _STATUS, self._answer.details))
+            self._fail(refused(self._exchange, STATUS, self._answer.details))
             return
         self.ended = self._stopped = True
         out.append(
@@ -194,37 +152,3 @@ class MessagesStreamParser:
                 raw=self._last,
             )
         )
-
-    def _unreadable(self, name: str | None, data: bytes, out: Events, *, whole: bool) -> None:
-        """An event that is not JSON: malformed, unless the bytes ended in the middle of it."""
-        text = data.strip()
-        if text == _DONE:
-            self._end(out, "the stream said [DONE] without a stop reason")
-        elif not text:
-            return
-        elif name == "error":
-            self._fail(parse_error(self._exchange, _STATUS, {}, data))
-        elif whole:
-            self._fail(malformed(self._exchange, _STATUS, "an event is not JSON", data))
-        elif self._finish is None:
-            self._fail(truncated(self._exchange, _STATUS, "the stream ended in the middle of an event"))
-
-    def _fail(self, error: ExecutorError) -> None:
-        self.error = error
-        self._stopped = True
-
-    def _not_streamed(self, before: Unstreamed, out: Events) -> None:
-        """The server answered with something else than events: a JSON body is an answer or an error all the same."""
-        try:
-            events = before.events(self._exchange, _STATUS, self._headers, parse_response)
-        except ExecutorError as error:
-            self._fail(error)
-            return
-        if events is None:
-            self._fail(truncated(self._exchange, _STATUS, "the stream ended before its first event"))
-            return
-        self._started = self.ended = self._stopped = True
-        out.extend(events)
-        end = events[-1]
-        if isinstance(end, End) and end.usage is not None:
-            self._usage = end.usage

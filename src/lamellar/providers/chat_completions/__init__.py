@@ -2,52 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ...chat.options import ChatOptions
-from ...chat.request import ChatRequest
-from ...chat.response import ChatResponse
-from ...errors import ExecutorError
 from ..error_bodies import parse_error
-from ..wire import Dialect, Endpoint, Exchange, StreamParser, WireRequest
+from ..wire import Dialect
 from .request import build_request
 from .response import parse_response
 from .stream import ChatStreamParser
 
-__all__ = ["CHAT_COMPLETIONS", "ChatCompletions"]
+__all__ = ["CHAT_COMPLETIONS"]
 
-
-class ChatCompletions:
-    """OpenAI Chat Completions, without I/O; what `Dialect` says."""
-
-    name = "chat"
-
-    def build_request(
-        self, endpoint: Endpoint, model: str, chat_req: ChatRequest, options: ChatOptions | None, *, stream: bool
-    ) -> WireRequest:
-        """The HTTP request.
-
-        Raises:
-            ExecutorError: Kind ``invalid_request``: the dialect cannot say this.
-        """
-        return build_request(endpoint, model, chat_req, options, stream=stream)
-
-    def parse_response(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
-        """A whole answer, from a response with a status below 300.
-
-        Raises:
-            ExecutorError: The body is an error in-band, or is not what the dialect sends.
-        """
-        return parse_response(exchange, status, headers, body)
-
-    def parse_error(self, exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
-        """The classified error, from a response with a status of 300 or above, or an in-band error's payload."""
-        return parse_error(exchange, status, headers, body)
-
-    def open_stream(self, exchange: Exchange, headers: Mapping[str, str]) -> StreamParser:
-        """The parser for one stream."""
-        return ChatStreamParser(exchange, headers)
-
-
-CHAT_COMPLETIONS: Dialect = ChatCompletions()
-"""The one instance anybody needs: it holds no state."""
+CHAT_COMPLETIONS = Dialect("chat", build_request, parse_response, parse_error, ChatStreamParser)

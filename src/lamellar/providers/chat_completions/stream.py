@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from ...chat.events import (
     PROGRESS,
     Chunk,
     End,
-    Progress,
     ReasoningChunk,
     Start,
-    StreamEvent,
     ThoughtSignatureChunk,
 )
+from ...chat.response import ChatResponse
 from ...chat.usage import Usage
-from ...errors import ExecutorError
 from ...thinking import ThinkSplitter
-from ..error_bodies import content_filtered, error_from, malformed, parse_error, truncated
-from ..sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
-from ..unstreamed import Unstreamed
+from ..error_bodies import content_filtered, error_from, malformed
+from ..event_stream import STATUS, Events, EventStreamParser
 from ..wire import Exchange
 from .answer import Answer
 from .reading import MESSAGE_EXTRAS, TOP_EXTRAS, details_reasoning, name_of, signature_of, text_pieces, tool_entries
@@ -39,14 +34,10 @@ from .usage import usage_of
 
 __all__ = ["ChatStreamParser"]
 
-_Events = list[StreamEvent | Progress]
 _RARE = frozenset((*MESSAGE_EXTRAS, "extra_content", "function_call"))
-_DONE = b"[DONE]"
-_STATUS = 200
-"""An error in-band keeps the status it came under."""
 
 
-class ChatStreamParser:
+class ChatStreamParser(EventStreamParser):
     """Reads one stream of chat completion chunks; what `StreamParser` says.
 
     `End` comes with the payload that completes the answer: the finish reason with or followed by the usage, `[DONE]`,
@@ -55,14 +46,7 @@ class ChatStreamParser:
     """
 
     def __init__(self, exchange: Exchange, headers: Mapping[str, str]) -> None:
-        self.error: ExecutorError | None = None
-        self.ended = False
-        self.finishing = False
-        self._stopped = False  # nothing more is read: ended, or failed
-        self._exchange = exchange
-        self._headers = headers
-        self._sse = SSEDecoder()
-        self._before: Unstreamed | None = Unstreamed()  # until the first event
+        super().__init__(exchange, headers)
         self._started = False
         self._answer = Answer()
         options = exchange.options
@@ -79,64 +63,31 @@ class ChatStreamParser:
         """What was reported so far, in the normal form."""
         return self._usage if isinstance(self._usage, Usage) else usage_of(self._usage)
 
-    def feed(self, data: bytes) -> _Events:
-        """The events that `data` completes, in order."""
-        out: _Events = []
-        if not self._stopped:
-            found = self._sse.feed(data)
-            if self._before is not None:
-                self._before = None if found else self._before.kept(data)
-            self._read(found, out, whole=True)
-            if self._sse.overflow and not self._over():
-                self._fail(malformed(self._exchange, _STATUS, f"an event is longer than {MAX_EVENT_BYTES} bytes"))
-        return out
+    def _whole(self, headers: Mapping[str, str], body: bytes) -> ChatResponse:
+        return parse_response(self._exchange, STATUS, headers, body)
 
-    def finish(self) -> _Events:
-        """The rest of the events: with `End` when the finish reason had come, else `error` is set."""
-        out: _Events = []
-        if self._stopped:
-            return out
-        self._read(self._sse.finish(), out, whole=False)
-        if self._over():
-            return out
-        if self._finish is not None:
-            self._end(out)
-        elif self._before is not None and not self._started:
-            self._not_streamed(self._before, out)
+    def _came_whole(self, end: End) -> None:
+        self._usage = end.usage
+
+    def _payload(self, name: str | None, payload: object, data: bytes, out: Events) -> None:
+        if type(payload) is dict and name != "error":
+            self._chunk(payload, out)
         else:
-            self._fail(truncated(self._exchange, _STATUS, "the stream ended without a finish reason"))
-        return out
-
-    def _over(self) -> bool:
-        return self._stopped
-
-    def _read(self, found: list[SSEEvent], out: _Events, *, whole: bool) -> None:
-        for name, payload in found:
-            try:
-                chunk = from_json(payload)
-            except ValueError:
-                self._unreadable(name, payload, out, whole=whole)
-            else:
-                if type(chunk) is dict and name != "error":
-                    self._chunk(chunk, out)
-                else:
-                    self._odd(name, payload, chunk)
-            if self._stopped:
-                return
+            self._odd(name, data, payload)
 
     def _odd(self, name: str | None, payload: bytes, chunk: object) -> None:
         """An event that says it is an error, or that is not an object."""
         first = chunk[0] if isinstance(chunk, list) and chunk else None
         if name == "error" or (isinstance(first, dict) and is_error(first)):
-            self._fail(error_from(self._exchange, _STATUS, self._headers, chunk))
+            self._fail(error_from(self._exchange, STATUS, self._headers, chunk))
         else:
             what = f"an event is a JSON {type(chunk).__name__}, not an object"
-            self._fail(malformed(self._exchange, _STATUS, what, payload))
+            self._fail(malformed(self._exchange, STATUS, what, payload))
 
-    def _chunk(self, chunk: dict[str, Any], out: _Events) -> None:
+    def _chunk(self, chunk: dict[str, Any], out: Events) -> None:
         choices = chunk.get("choices")
         if ("error" in chunk or not choices) and is_error(chunk):
-            self._fail(error_from(self._exchange, _STATUS, self._headers, chunk))
+            self._fail(error_from(self._exchange, STATUS, self._headers, chunk))
             return
         if not self._started and (choices or chunk.get("model") or chunk.get("id")):
             self._start(chunk, out)
@@ -147,17 +98,17 @@ class ChatStreamParser:
         if groq and isinstance(groq, dict):
             usage = usage or groq.get("usage")
             if groq.get("error"):
-                self._fail(error_from(self._exchange, _STATUS, self._headers, groq))
+                self._fail(error_from(self._exchange, STATUS, self._headers, groq))
                 return
         if usage:
             self._usage = usage
         if choices:
             if not isinstance(choices, list):
-                self._fail(malformed(self._exchange, _STATUS, "`choices` is not a list in an event"))
+                self._fail(malformed(self._exchange, STATUS, "`choices` is not a list in an event"))
                 return
             for choice in choices:
                 if not isinstance(choice, dict):
-                    self._fail(malformed(self._exchange, _STATUS, "a choice is not an object in an event"))
+                    self._fail(malformed(self._exchange, STATUS, "a choice is not an object in an event"))
                     return
                 if choice.get("index"):
                     continue  # only the first choice is read
@@ -165,7 +116,7 @@ class ChatStreamParser:
                 if self._stopped:
                     return
         elif choices is not None and not self._answer and prompt_was_filtered(chunk):
-            self._fail(content_filtered(self._exchange, _STATUS, PROMPT_BLOCKED))
+            self._fail(content_filtered(self._exchange, STATUS, PROMPT_BLOCKED))
             return
         for extra in TOP_EXTRAS:
             if extra in chunk:
@@ -173,9 +124,9 @@ class ChatStreamParser:
         if usage and self._finish is not None:
             self._end(out)
 
-    def _choice(self, choice: dict[str, Any], out: _Events) -> None:
+    def _choice(self, choice: dict[str, Any], out: Events) -> None:
         if choice.get("error"):
-            self._fail(error_from(self._exchange, _STATUS, self._headers, choice))
+            self._fail(error_from(self._exchange, STATUS, self._headers, choice))
             return
         delta = choice.get("delta") or choice.get("message")
         before = len(out)
@@ -203,18 +154,18 @@ class ChatStreamParser:
         if reason and self._finish is None:
             raw = name_of(reason)
             if raw is not None:
-                failure = finish_failure(self._exchange, _STATUS, self._headers, raw)
+                failure = finish_failure(self._exchange, STATUS, self._headers, raw)
                 if failure is not None:
                     self._fail(failure)
                 else:
                     self._finish = raw
                     self.finishing = True
 
-    def _text(self, reasoning: bool, text: str, out: _Events) -> None:
+    def _text(self, reasoning: bool, text: str, out: Events) -> None:
         self._answer.text(reasoning, text)
         out.append(ReasoningChunk(text) if reasoning else Chunk(text))
 
-    def _pieces(self, content: object, out: _Events) -> None:
+    def _pieces(self, content: object, out: Events) -> None:
         for reasoning, text in text_pieces(content):
             if self._splitter is None or reasoning:
                 self._text(reasoning, text, out)
@@ -222,7 +173,7 @@ class ChatStreamParser:
                 for lifted, piece in self._splitter.feed(text):
                     self._text(lifted, piece, out)
 
-    def _rare(self, key: str, delta: dict[str, Any], out: _Events) -> None:
+    def _rare(self, key: str, delta: dict[str, Any], out: Events) -> None:
         if key == "extra_content":
             signature = signature_of(delta)
             if signature:
@@ -234,7 +185,7 @@ class ChatStreamParser:
         else:
             self._answer.extras.add(key, delta[key])
 
-    def _start(self, chunk: dict[str, Any], out: _Events) -> None:
+    def _start(self, chunk: dict[str, Any], out: Events) -> None:
         """`Start` waits for a payload that names the model: Azure's first one has empty names."""
         self._started = True
         self._model = name_of(chunk.get("model"))
@@ -248,19 +199,13 @@ class ChatStreamParser:
             )
         )
 
-    def _done(self, out: _Events) -> None:
-        if self._finish is not None:
-            self._end(out)
-        else:
-            self._fail(truncated(self._exchange, _STATUS, "the stream said [DONE] without a finish reason"))
-
-    def _end(self, out: _Events) -> None:
+    def _end(self, out: Events) -> None:
         for lifted, piece in self._splitter.finish() if self._splitter else ():
             self._text(lifted, piece, out)
         content = self._answer.content(self._exchange.provider, out)
         reason = stop_reason(self._finish or "", tool_calls=bool(self._answer.calls))
         if reason == "content_filter" and not content:
-            self._fail(content_filtered(self._exchange, _STATUS, ANSWER_BLOCKED))
+            self._fail(content_filtered(self._exchange, STATUS, ANSWER_BLOCKED))
             return
         self.ended = self._stopped = True
         out.append(
@@ -273,35 +218,3 @@ class ChatStreamParser:
                 raw=self._last,
             )
         )
-
-    def _unreadable(self, name: str | None, payload: bytes, out: _Events, *, whole: bool) -> None:
-        """An event that is not JSON: malformed, unless the bytes ended in the middle of it."""
-        text = payload.strip()
-        if text == _DONE:
-            self._done(out)
-        elif not text:
-            return
-        elif name == "error":
-            self._fail(parse_error(self._exchange, _STATUS, self._headers, payload))
-        elif whole:
-            self._fail(malformed(self._exchange, _STATUS, "an event is not JSON", payload))
-        elif self._finish is None:
-            self._fail(truncated(self._exchange, _STATUS, "the stream ended in the middle of an event"))
-
-    def _fail(self, error: ExecutorError) -> None:
-        self.error = error
-        self._stopped = True
-
-    def _not_streamed(self, before: Unstreamed, out: _Events) -> None:
-        """The server answered with something else than events: a JSON body is an answer or an error all the same."""
-        try:
-            events = before.events(self._exchange, _STATUS, self._headers, parse_response)
-        except ExecutorError as error:
-            self._fail(error)
-            return
-        if events is None:
-            self._fail(truncated(self._exchange, _STATUS, "the stream ended before its first event"))
-        else:
-            self._started = self.ended = self._stopped = True
-            out.extend(events)
-            self._usage = next((event.usage for event in events if isinstance(event, End)), None)
