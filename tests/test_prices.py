@@ -21,7 +21,11 @@ THOUSAND = Usage(prompt_tokens=1000, completion_tokens=100)
 
 
 def test_the_price_is_the_lists() -> None:
-    for model, provider in (("gpt-4o-mini", "openai"), ("claude-haiku-4-5", "anthropic"), ("gemini-2.5-flash", "gemini")):
+    for model, provider in (
+        ("gpt-4o-mini", "openai"),
+        ("claude-haiku-4-5", "anthropic"),
+        ("gemini-2.5-flash", "gemini"),
+    ):
         listed = calc_price(Priced(input_tokens=1000, output_tokens=100), model, provider_id=provider)
         assert price_of(THOUSAND, model, provider=provider) == float(listed.total_price) > 0
 
@@ -74,7 +78,10 @@ def test_prices_that_change_are_those_of_the_time_of_the_call() -> None:
         completion_tokens=st.none() | st.integers(0, 10**7),
         prompt_details=st.none()
         | st.fixed_dictionaries(
-            {name: st.none() | st.integers(0, 10**7) for name in ("cached_tokens", "cache_creation_tokens", "audio_tokens")}
+            {
+                name: st.none() | st.integers(0, 10**7)
+                for name in ("cached_tokens", "cache_creation_tokens", "audio_tokens")
+            }
         ),
     ),
     st.sampled_from(["gpt-4o-mini", "claude-haiku-4-5", "gemini-2.5-flash", "gpt-4o-audio-preview", "nothing"]),

@@ -83,7 +83,8 @@ def _total(provider: Provider, model: ModelInfo, usage: Usage, at: float | None)
     when = None if at is None else datetime.fromtimestamp(at, UTC)
     for tokens in (_in_detail(usage), _in_sum(usage)):
         try:
-            return float(model.calc_price(Priced(**tokens), provider, genai_request_timestamp=when).total_price)
+            priced = Priced(**{name: count for name, count in tokens.items() if count is not None})
+            return float(model.calc_price(priced, provider, genai_request_timestamp=when).total_price)
         except (ValueError, TypeError, LookupError):  # details that contradict each other, or that it cannot combine
             continue
     return None

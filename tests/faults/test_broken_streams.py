@@ -30,7 +30,7 @@ from lamellar.testing.simulator import (
 )
 from lamellar.testing.simulator.steps import EndOfBody, Scene, Step
 
-LIMITS = Timeout(total=20, first_content=0.3, idle=0.3)
+LIMITS = Timeout(total=20, first_content=0.2, idle=0.2)
 AT_ONCE = Retry(attempts=2, initial=0, overloaded_initial=0)
 
 BROKEN: dict[str, Callable[[Reply], Reply]] = {

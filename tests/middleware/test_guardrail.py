@@ -80,7 +80,9 @@ def test_a_request_that_is_fine_goes_on_as_it_is(verdict: object, streaming: boo
 
 @both
 @pytest.mark.parametrize(("verdict", "said"), [(False, "gave no reason"), ("no politics", "refused it: no politics")])
-def test_a_request_that_is_refused_asks_nobody_and_is_on_the_record(verdict: object, said: str, streaming: bool) -> None:
+def test_a_request_that_is_refused_asks_nobody_and_is_on_the_record(
+    verdict: object, said: str, streaming: bool
+) -> None:
     leaf = ScriptedExecutor("never")
     error, _ = ask(Stack(Guardrail(on_request=lambda request: verdict), leaf), streaming=streaming)
     assert isinstance(error, RejectedError)
@@ -134,7 +136,9 @@ def test_an_answer_may_be_changed_and_keeps_its_attempts() -> None:
     def soften(response: ChatResponse) -> ChatResponse:
         return response.model_copy(update={"content": (Text("softer"),)})
 
-    response, _ = ask(Stack(Guardrail(on_response=soften, on_text=no_secrets), ScriptedExecutor("hard")), streaming=False)
+    response, _ = ask(
+        Stack(Guardrail(on_response=soften, on_text=no_secrets), ScriptedExecutor("hard")), streaming=False
+    )
     assert response.text == "softer"
     assert len(response.attempts) == 1
 
@@ -167,7 +171,7 @@ def test_changing_a_stream_of_which_only_the_beginning_is_known_is_refused() -> 
 
 def test_text_is_checked_before_the_characters_that_complete_it_are_delivered() -> None:
     seen: list[str] = []
-    layer = Guardrail(on_text=lambda text: seen.append(text), every=4)
+    layer = Guardrail(on_text=seen.append, every=4)
     stream, events = ask(Stack(layer, ScriptedExecutor(answer(["ab", "cd", "e", "fgh", "i"]))), streaming=True)
     assert seen == ["abcd", "abcdefgh", "abcdefghi"]
     assert text_of(events) == "abcdefghi"
@@ -176,7 +180,9 @@ def test_text_is_checked_before_the_characters_that_complete_it_are_delivered() 
 
 def test_a_text_that_is_refused_breaks_the_stream_off() -> None:
     leaf = ScriptedExecutor([Chunk("The "), Chunk("secret"), Hang()])
-    error, events = ask(Stack(Retry(on_interrupt="restart"), Guardrail(on_text=no_secrets, every=1), leaf), streaming=True)
+    error, events = ask(
+        Stack(Retry(on_interrupt="restart"), Guardrail(on_text=no_secrets, every=1), leaf), streaming=True
+    )
     assert isinstance(error, StreamInterruptedError)
     assert (error.kind, error.text, text_of(events)) == (ErrorKind.GUARDRAIL, "The ", "The ")
     assert isinstance(error.cause, RejectedError)
@@ -202,9 +208,14 @@ def test_the_last_characters_are_checked_before_the_end() -> None:
 
 def test_only_text_counts_and_a_restart_begins_it_anew() -> None:
     seen: list[str] = []
-    steps = [ReasoningChunk("thinking"), Chunk("aaaa"), ToolCallChunk(0, "1", "f", "{}"), ExecutorError("overloaded", "no")]
+    steps = [
+        ReasoningChunk("thinking"),
+        Chunk("aaaa"),
+        ToolCallChunk(0, "1", "f", "{}"),
+        ExecutorError("overloaded", "no"),
+    ]
     inner = Fallback(ScriptedExecutor(steps), ScriptedExecutor(answer(["bbbb"])), on_interrupt="restart")
-    ask(Stack(Guardrail(on_text=lambda text: seen.append(text), every=4), inner), streaming=True)
+    ask(Stack(Guardrail(on_text=seen.append, every=4), inner), streaming=True)
     assert seen == ["aaaa", "bbbb"]
 
 
@@ -214,7 +225,7 @@ def test_what_is_delivered_unseen_is_less_than_every(pieces: list[str], every: i
     ahead: list[int] = []
 
     async def main() -> None:
-        layer = Guardrail(on_text=lambda text: checked.append(text), every=every)
+        layer = Guardrail(on_text=checked.append, every=every)
         async with Stack(layer, ScriptedExecutor(answer(pieces))).build() as executor:
             text = ""
             async with await executor.exec_chat_stream_events("m", REQUEST) as stream:
@@ -257,7 +268,9 @@ def test_a_buffered_stream_is_checked_and_changed_as_a_whole() -> None:
 
     usage = Usage(prompt_tokens=1, completion_tokens=2)
     leaf = ScriptedExecutor([Chunk("Pa"), Chunk("ris"), End(StopReason("max_tokens"), usage, response_id="r1")])
-    stream, events = ask(Stack(Guardrail(on_response=sign, buffer=True), Target(leaf, name="t").executor), streaming=True)
+    stream, events = ask(
+        Stack(Guardrail(on_response=sign, buffer=True), Target(leaf, name="t").executor), streaming=True
+    )
     assert seen == ["Paris"]
     assert text_of(events) == "Paris (checked)"
     assert isinstance(events[0], Start)

@@ -73,7 +73,9 @@ def call(stack: Stack, *, streaming: bool = False, options: ChatOptions | None =
 
 
 def facts(record: logging.LogRecord) -> dict[str, object]:
-    return {name.removeprefix("lamellar_"): value for name, value in vars(record).items() if name.startswith("lamellar_")}
+    return {
+        name.removeprefix("lamellar_"): value for name, value in vars(record).items() if name.startswith("lamellar_")
+    }
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -170,6 +172,16 @@ def test_neither_what_was_said_nor_a_key_is_told(records: Records, streaming: bo
     for secret in ("question", "the answer", "hush", "abcdefgh", "\n"):
         assert secret not in told
     assert "forged" in told
+
+
+def test_a_models_name_shows_no_key_either(records: Records) -> None:
+    async def main() -> None:
+        async with Stack(Log(), ScriptedExecutor("x")).build() as executor:
+            await executor.exec_chat_response(f"proxy/{KEY}", REQUEST)
+
+    run_virtual(main())
+    assert records.only.getMessage().startswith("proxy/********** completed")
+    assert "abcdefgh" not in repr(facts(records.only))
 
 
 @pytest.mark.parametrize("streaming", [False, True])

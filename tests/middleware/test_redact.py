@@ -67,7 +67,14 @@ def got(request: str, *steps: object, layer: Redact | None = None) -> list[objec
 
 FOUND = {
     "EMAIL": [EMAIL, "first.last+tag@sub.example.co.uk", "o'brien@example.com", "jürgen@exämple.de"],
-    "PHONE": ["+49 30 1234567", "+1 (555) 123-4567", "0049 30 1234567", "555-123-4567", "(555) 123-4567", "+15551234567"],
+    "PHONE": [
+        "+49 30 1234567",
+        "+1 (555) 123-4567",
+        "0049 30 1234567",
+        "555-123-4567",
+        "(555) 123-4567",
+        "+15551234567",
+    ],
     "CREDIT_CARD": ["4111 1111 1111 1111", "4111111111111111", "3782-822463-10005", "5555.5555.5555.4444"],
     "IBAN": ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "nl91abna0417164300"],
     "IPV4": ["10.0.0.1", "255.255.255.255"],
@@ -174,7 +181,11 @@ def test_every_place_of_a_request_is_looked_at() -> None:
 
 @pytest.mark.parametrize(
     ("where", "left"),
-    [("system", ["user", "hm", "said", "to", "tool"]), ("messages", ["system", "more", "to"]), ("tools", ["user", "said"])],
+    [
+        ("system", ["user", "hm", "said", "to", "tool"]),
+        ("messages", ["system", "more", "to"]),
+        ("tools", ["user", "said"]),
+    ],
 )
 def test_only_the_places_that_are_named(where: str, left: list[str]) -> None:
     request = sent(CONVERSATION, Redact(where=where))
@@ -253,8 +264,8 @@ def test_a_restart_drops_what_is_held() -> None:
 
     async def main() -> list[object]:
         async with Stack(Redact(), inner).build() as executor:
-            async with await executor.exec_chat_stream_events("m", ChatRequest.from_user(EMAIL)) as stream:
-                return [event async for event in stream]
+            stream = await executor.exec_chat_stream_events("m", ChatRequest.from_user(EMAIL))
+            return [event async for event in stream]
 
     events = run_virtual(main())
     assert [type(event) for event in events[1:]] == [Chunk, Restart, Chunk, End]
@@ -281,7 +292,8 @@ def test_each_call_has_placeholders_of_its_own() -> None:
         leaf = ScriptedExecutor(answer(["[EMAIL_1]"]), answer(["[EMAIL_1]"]))
         async with Stack(Redact(), leaf).build() as executor:
             texts = [
-                (await executor.exec_chat_response("m", ChatRequest.from_user(each))).text for each in ("a@b.de", "nobody")
+                (await executor.exec_chat_response("m", ChatRequest.from_user(each))).text
+                for each in ("a@b.de", "nobody")
             ]
         assert texts == ["a@b.de", "[EMAIL_1]"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,9 @@ digits = st.text("0123456789", min_size=1)
 def luhn(number: str) -> str:
     """The number with its check digit."""
     for check in "0123456789":
-        total = sum(sum(divmod(int(digit) * (1 + place % 2), 10)) for place, digit in enumerate(reversed(number + check)))
+        total = sum(
+            sum(divmod(int(digit) * (1 + place % 2), 10)) for place, digit in enumerate(reversed(number + check))
+        )
         if total % 10 == 0:
             return number + check
     raise AssertionError
@@ -59,8 +62,8 @@ def serve(steps: Sequence[object], request: ChatRequest, layer: Redact) -> tuple
 
     async def main() -> list[object]:
         async with Stack(layer, leaf).build() as executor:
-            async with await executor.exec_chat_stream_events("m", request) as stream:
-                return [event async for event in stream]
+            stream = await executor.exec_chat_stream_events("m", request)
+            return [event async for event in stream]
 
     events = run_virtual(main())
     return leaf.calls[0].chat_req, events
@@ -97,7 +100,9 @@ VALUES = ["a@b.com", 'quo"te\\d@x', "c@d.org", "tab\tbed@y"]
 LAYER = Redact(patterns=(), custom={"it": "|".join([r"a@b\.com", r'quo"te\\d@x', r"c@d\.org", r"tab\tbed@y"])})
 PIECES = st.lists(
     st.one_of(
-        st.sampled_from(["[IT_1]", "[IT_2]", "[IT_3]", "[IT_4]", "[IT_5]", "[IT_", "[", "]", "1]", "[[IT_1]]", "[IT_1", "I"]),
+        st.sampled_from(
+            ["[IT_1]", "[IT_2]", "[IT_3]", "[IT_4]", "[IT_5]", "[IT_", "[", "]", "1]", "[[IT_1]]", "[IT_1", "I"]
+        ),
         st.text("x[]IT_1", max_size=4),
     ),
     max_size=8,
@@ -106,7 +111,7 @@ PIECES = st.lists(
 
 def cut(text: str, places: list[int]) -> list[str]:
     bounds = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
-    return [text[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(bounds)]
 
 
 @given(PIECES, PIECES, PIECES, st.lists(st.integers(0, 200), max_size=10))
@@ -145,12 +150,23 @@ def test_any_cut_of_an_answer_gives_the_same(reasoning: str, text: str, argument
 def test_what_is_found_is_apart_and_in_order(text: str) -> None:
     found = find_all(text, finders(Redact().patterns, {}))
     assert all(each.start < each.end for each in found)
-    assert all(one.end <= other.start for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(found))
 
 
 def test_a_long_text_is_read_once() -> None:
     """Ten times the text takes about ten times the time: nothing goes back over what it has read."""
-    hostile = ["a" * 50, "1 " * 25, "4 " * 25, "1" * 50, "a.b" * 16, "+1 " * 16, "DE89 " * 10, "10." * 16, "x@" * 25, "'a" * 25]
+    hostile = [
+        "a" * 50,
+        "1 " * 25,
+        "4 " * 25,
+        "1" * 50,
+        "a.b" * 16,
+        "+1 " * 16,
+        "DE89 " * 10,
+        "10." * 16,
+        "x@" * 25,
+        "'a" * 25,
+    ]
     looked_for = finders(Redact().patterns, {})
 
     def seconds(text: str) -> float:

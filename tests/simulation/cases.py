@@ -50,7 +50,7 @@ class Case:
     @classmethod
     def of(cls, seed: int, cassette: str) -> Case:
         rng = Random(f"case {seed}")
-        closes_at = rng.choice((None, None, None, None, 0.5, 2, 7))
+        closes_at = rng.choice((None,) * 18 + (1.5, 4, 9))
         return cls(seed, random_plans(seed), closes_at, rng.choice((0, 0, 1, 5)), cassette)
 
     def stack(self, world: World) -> Stack:

@@ -37,10 +37,10 @@ __all__ = ["MODELS", "PROMPTS", "Consumer", "Failure", "Plan", "random_plans"]
 T = TypeVar("T")
 
 Way = Literal["respond", "read", "slow", "leave", "drop", "collect", "text"]
-WAYS: tuple[Way, ...] = ("respond", "read", "read", "slow", "leave", "drop", "collect", "text")
+WAYS: tuple[Way, ...] = ("respond", "read", "read", "read", "slow", "slow", "leave", "drop", "collect", "text")
 MODELS = ("m", "other", "x")
 PROMPTS = (f"Why is the sky blue? Tell {EMAIL}.", f"Is it, {EMAIL}?")
-STARTS = (0, 0, 0, 0, 1, 5, 20)
+STARTS = (0, 0, 0, 0.5, 2, 6, 20)
 PAUSES = (0, 0, 1, 30)
 
 
@@ -78,27 +78,27 @@ class Plan:
 def random_plans(seed: int) -> tuple[Plan, ...]:
     """The consumers of this seed."""
     rng = Random(f"consumers {seed}")
-    return tuple([_random_plan(number, rng) for number in range(1, rng.randint(1, 4) + 1)])
+    return tuple([_random_plan(number, rng) for number in range(1, rng.randint(1, 5) + 1)])
 
 
 def _random_plan(number: int, rng: Random) -> Plan:
     call = CallContext(
-        timeout=rng.choice((None, None, 2, 8, 15)),
+        timeout=rng.choice((None, None, None, 2, 8, 15)),
         tags=rng.choice(({}, {"team": "red"}, {"team": "blue"})),
         conversation_id=rng.choice((None, "talk")),
-        cache=rng.choice(("use", "use", "use", "refresh", "bypass", "only")),
+        cache=rng.choice(("use",) * 12 + ("refresh", "bypass", "only")),
         priority=rng.choice((0, 0, 5)),
     )
     return Plan(
         number,
         at=rng.choice(STARTS),
         way=rng.choice(WAYS),
-        model=rng.choice(("m", *MODELS)),
-        prompt=rng.choice(PROMPTS),
+        model=rng.choice(("m", "m", "m", "m", *MODELS)),
+        prompt=rng.choice((PROMPTS[0], *PROMPTS)),
         call=call,
         leaves_after=rng.randint(0, 4),
         pauses=tuple(rng.choice(PAUSES) for _ in range(3)),
-        struck_at=rng.choice((None, None, None, 0, 0.5, 1, 2, 6)),
+        struck_at=rng.choice((None, None, None, None, None, 0, 0.5, 1, 2, 6)),
         turns=rng.choice((0, 0, 1, 2, 3, 5)),
         blow=rng.choice(("cancel", "close")),
     )

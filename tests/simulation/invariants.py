@@ -10,6 +10,7 @@ from lamellar.chat.events import Progress
 from lamellar.errors import StreamClosedError
 from lamellar.root import StackExecutor
 
+from lamellar.middleware import SimulateStream
 from .consumers import Consumer
 from .stacks import attempts_bound, every, hedges, total_bound
 from .world import Invariant, World, plain
@@ -146,6 +147,8 @@ def _attempts(consumer: Consumer, stack: Stack, world: World) -> Found:
 
 
 def _deadline(consumer: Consumer, stack: Stack, world: World) -> Found:
+    if any(isinstance(each, SimulateStream) and each.delay for each in every(stack)):
+        return  # the answer is whole, and is told at leisure: no limit takes it back
     bounds = [each for each in (consumer.plan.call.timeout, total_bound(stack)) if each is not None]
     if bounds and consumer.waited > (allowed := min(map(float, bounds)) + _SLACK + _HEDGE_GRACE * hedges(stack)):
         yield Invariant.DEADLINE, f"waited {consumer.waited:.3f} s, {allowed:.3f} s at most"

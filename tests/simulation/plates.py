@@ -107,7 +107,7 @@ def large_ones(model: str, chat_req: ChatRequest, options: ChatOptions | None) -
 def _retry(rng: Random, world: World) -> LayerSpec:
     initial = rng.choice((0, 0.5, 2))
     return Retry(
-        attempts=rng.randint(1, 3),
+        attempts=rng.choice((1, 2, 2, 3)),
         initial=initial,
         max=max(initial, rng.choice((1, 4))),
         overloaded_initial=rng.choice((0, 1)),
@@ -116,7 +116,7 @@ def _retry(rng: Random, world: World) -> LayerSpec:
         kinds=rng.choice(({}, {"timeout": True}, {"overloaded": {"attempts": 2}})),
         on_empty=rng.choice(("accept", "retry")),
         budget=rng.choice((None, None, RetryBudget(ratio=0.5, min_per_second=0.0, window=60))),
-        on_interrupt=rng.choice(("raise", "restart", "continue")),
+        on_interrupt=rng.choice(("raise", "restart", "restart", "continue", "continue")),
     )
 
 
@@ -180,7 +180,7 @@ def _concurrency(rng: Random, world: World) -> LayerSpec:
 
 
 def _budget(rng: Random, world: World) -> LayerSpec:
-    limit = {"tokens": rng.choice((40, 200, 5000))}
+    limit = {"tokens": rng.choice((60, 200, 5000))}
     if rng.random() < 0.3:
         limit = {"cost": 0.01, "prices": {"*": TokenPrice(input=1, output=100)}}
     return Budget(**limit, period=rng.choice((None, 30)), default_output_tokens=10, per=rng.choice(((), ("tag:team",))))
@@ -269,7 +269,7 @@ def _fallback(rng: Random, targets: Sequence[Target]) -> ExecutorSpec:
         on_empty=rng.choice(("accept", "fallback")),
         sticky=rng.choice((None, 5)),
         accept=rng.choice((None, None, by_day)),
-        on_interrupt=rng.choice(("raise", "restart", "continue")),
+        on_interrupt=rng.choice(("raise", "restart", "restart", "continue", "continue")),
     )
 
 

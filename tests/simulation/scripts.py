@@ -43,21 +43,22 @@ STEADY = (
 )
 """Texts that targets say again and again: their common beginnings are what a splice has to tell apart."""
 
-DELAYS = (0, 0, 0, 0.5, 1, 2, 4, 9)
+DELAYS = (0, 0, 0, 0, 0.1, 0.5, 1, 2, 7)
 KINDS = (
-    ErrorKind.RATE_LIMITED,
-    ErrorKind.OVERLOADED,
-    ErrorKind.SERVER_ERROR,
-    ErrorKind.CONNECTION,
-    ErrorKind.TIMEOUT,
-    ErrorKind.MALFORMED,
+    *(ErrorKind.OVERLOADED, ErrorKind.SERVER_ERROR, ErrorKind.CONNECTION) * 3,
+    *(ErrorKind.RATE_LIMITED, ErrorKind.MALFORMED, ErrorKind.TIMEOUT) * 2,
     ErrorKind.QUOTA_EXHAUSTED,
     ErrorKind.INVALID_REQUEST,
     ErrorKind.UNAUTHORIZED,
     ErrorKind.CONTEXT_OVERFLOW,
     ErrorKind.CONTENT_FILTERED,
 )
-FATES = ("whole", "whole", "whole", "empty", "fails at once", "fails", "breaks", "stops", "falls silent", "mute")
+FATES = (
+    *("whole",) * 5,
+    *("breaks",) * 4,
+    *("fails at once",) * 2,
+    *("empty", "fails", "stops", "falls silent", "mute"),
+)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ class SimulatedTarget:
         steps = self._answer(self._text(chat_req))
         if fate == "whole":
             return steps
-        del steps[rng.randint(0, len(steps) - 1) :]
+        ends_at = next((place for place, step in enumerate(steps) if End in map(type, step.events)), 0)
+        del steps[rng.randint(0, ends_at) :]
         if fate == "fails":
             steps = [Step(step.delay) for step in steps]  # heartbeats, and then an error
         if fate in ("fails", "breaks"):

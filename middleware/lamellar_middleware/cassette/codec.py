@@ -5,8 +5,8 @@ What has its default is left out, so that a cassette reads well and a later vers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from lamellar.chat.content import ContentPart, reasoning_of
@@ -68,7 +68,8 @@ def answer_data(answer: ChatResponse | End, scrubber: Scrubber) -> dict[str, Jso
     found = whole.model_dump(
         mode="json", exclude_defaults=True, exclude={"content", "model", "provider", "reasoning_content"}
     )
-    found["content"] = scrubber.parts([_part(part) for part in whole.content])
+    if answer.content is not None:
+        found["content"] = scrubber.parts([_part(part) for part in whole.content])
     if isinstance(answer, ChatResponse):
         if answer.cached:
             found["cached"] = True
@@ -93,21 +94,16 @@ def answer_from(data: Any, model: str, provider: str) -> ChatResponse:
     return found.model_copy(update={"reasoning_content": reasoning_of(found.content)})
 
 
-def event_data(
-    event: StreamEvent, scrubber: Scrubber, told: Callable[[], Sequence[ContentPart]]
-) -> dict[str, JsonValue]:
+def event_data(event: StreamEvent, scrubber: Scrubber, told: Sequence[ContentPart]) -> dict[str, JsonValue]:
     """An event of a stream, under its name; its text is taken as it is.
 
     Args:
         event: The event.
         scrubber: What keeps secrets out of an `End`.
-        told: The answer as far as the events before have told it: an `End` that holds no more leaves it out.
+        told: What all the events before the `End` come to: an `End` that holds no more leaves its content out.
     """
     if isinstance(event, End):
-        end = answer_data(event, scrubber)
-        if end["content"] == scrubber.parts([_part(part) for part in told()]):
-            del end["content"]
-        return {"end": end}
+        return {"end": answer_data(event if event.content != told else replace(event, content=None), scrubber)}
     name = _NAMES[type(event)]
     if isinstance(event, Chunk | ReasoningChunk | ThoughtSignatureChunk):
         return {name: event.content}

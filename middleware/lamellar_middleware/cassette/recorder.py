@@ -125,13 +125,14 @@ class _Tape:
         timing = self._layer.timing
 
         def told(scrubber: Scrubber) -> dict[str, JsonValue]:
-            told_so_far = Accumulator()
-            events: list[JsonValue] = []
-            for at, event in scrubber.events(self.events):
-                events.append(
-                    {**({"at": round(at, 6)} if timing else {}), **event_data(event, scrubber, told_so_far.parts)}
-                )
-                told_so_far.add(event)
+            whole = Accumulator()
+            for _, event in self.events:
+                whole.add(event)
+            parts = whole.parts()
+            events: list[JsonValue] = [
+                {**({"at": round(at, 6)} if timing else {}), **event_data(event, scrubber, parts)}
+                for at, event in scrubber.events(self.events)
+            ]
             found: dict[str, JsonValue] = {"outcome": str(outcome), "events": events}
             if failure is not None:
                 found["error"] = failure
