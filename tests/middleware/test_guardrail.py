@@ -17,6 +17,7 @@ from lamellar import (
     ErrorKind,
     ExecutorError,
     LamellarError,
+    LlmEventStream,
     Outcome,
     ReasoningChunk,
     RejectedError,
@@ -31,7 +32,10 @@ from lamellar import (
 )
 from lamellar.chat.content import Text
 from lamellar.middleware import Cache, Fallback, Guardrail, Retry
+from lamellar.source import EventSource
 from lamellar.testing import Hang, Scripted, ScriptedExecutor, answer, run_virtual
+from lamellar_middleware.guardrail.checks import Checks
+from lamellar_middleware.guardrail.source import CheckedSource
 
 REQUEST = ChatRequest.from_user("the question")
 
@@ -58,6 +62,22 @@ def ask(stack: Stack, *, streaming: bool) -> tuple[object, list[object]]:
                 return error
 
     return run_virtual(main()), seen
+
+
+class Batches(EventSource):
+    """Events in batches of these sizes."""
+
+    def __init__(self, events: list[object], sizes: list[int]) -> None:
+        self.events = events
+        self.sizes = sizes
+
+    async def read(self) -> list[object]:
+        size = self.sizes.pop(0)
+        batch, self.events = self.events[:size], self.events[size:]
+        return batch
+
+    def finish(self, finish: object) -> None:
+        pass
 
 
 def text_of(events: list[object]) -> str:
@@ -198,6 +218,20 @@ def test_a_text_that_is_refused_before_anything_was_delivered_is_raised_by_the_c
     assert isinstance(error, RejectedError)
     assert events == []
     assert leaf.open_streams == 0
+
+
+@pytest.mark.parametrize("batches", [[3], [1, 2], [2, 1], [1, 1, 1]])
+def test_how_events_come_in_batches_makes_no_difference(batches: list[int]) -> None:
+    async def main() -> None:
+        source = Batches([Chunk("a "), Chunk("very "), Chunk("secret")], batches)
+        stream = LlmEventStream(CheckedSource(LlmEventStream(source), Checks(Guardrail(on_text=no_secrets), None), 1))
+        text = ""
+        with pytest.raises(StreamInterruptedError) as caught:
+            async for event in stream:
+                text += event.content
+        assert text == caught.value.text == "a very "
+
+    run_virtual(main())
 
 
 def test_the_last_characters_are_checked_before_the_end() -> None:

@@ -28,7 +28,7 @@ class CheckedSource(InnerSource):
         every: New characters after which the text is checked.
     """
 
-    __slots__ = ("_checks", "_delivered", "_every", "_text", "_unchecked")
+    __slots__ = ("_checks", "_delivered", "_every", "_refusal", "_text", "_unchecked")
 
     def __init__(self, inner: LlmEventStream, checks: Checks, every: int) -> None:
         super().__init__(inner)
@@ -36,17 +36,31 @@ class CheckedSource(InnerSource):
         self._every = every
         self._text: list[str] = []
         self._unchecked = 0
+        self._refusal: RejectedError | None = None
         self._delivered = Accumulator()
 
     async def read(self) -> Sequence[StreamEvent | Progress]:
-        """The inner stream's next events, if the text so far may be delivered.
+        """The inner stream's next events, as far as their text may be delivered.
 
         Raises:
             RejectedError: It may not, and nothing has been delivered.
             StreamInterruptedError: It may not, and something has been delivered.
         """
-        batch = await self.inner.read_batch()
+        batch = await self._allowed(await self.inner.read_batch()) if self._refusal is None else ()
+        if self._refusal is not None and not batch:
+            refusal, self._refusal = self._refusal, None
+            try:
+                raise interrupted(refusal, self._delivered, self.inner.usage) if self._delivered else refusal
+            finally:
+                del refusal  # or the error would hold this frame, and the frame the error
         for event in batch:
+            if event.__class__ is not Progress:
+                self._delivered.add(event)  # type: ignore[arg-type]
+        return batch
+
+    async def _allowed(self, batch: Sequence[StreamEvent | Progress]) -> Sequence[StreamEvent | Progress]:
+        """The events before the first that completes a text which is refused: how they came in batches is chance."""
+        for place, event in enumerate(batch):
             if isinstance(event, Chunk):
                 self._text.append(event.content)
                 self._unchecked += len(event.content)
@@ -54,19 +68,11 @@ class CheckedSource(InnerSource):
                 self._text.clear()
                 self._unchecked = 0
             if self._unchecked >= self._every or (self._unchecked and isinstance(event, End)):
-                await self._check()
-        for event in batch:
-            if event.__class__ is not Progress:
-                self._delivered.add(event)  # type: ignore[arg-type]
+                self._unchecked = 0
+                text = "".join(self._text)
+                self._text = [text]
+                outcome = await self._checks.run("on_text", text, may_change=False)
+                if isinstance(outcome, RejectedError):
+                    self._refusal = outcome
+                    return batch[:place]
         return batch
-
-    async def _check(self) -> None:
-        self._unchecked = 0
-        text = "".join(self._text)
-        self._text = [text]
-        outcome = await self._checks.run("on_text", text, may_change=False)
-        if isinstance(outcome, RejectedError):
-            try:
-                raise interrupted(outcome, self._delivered, self.inner.usage) if self._delivered else outcome
-            finally:
-                del outcome  # or the error would hold this frame, and the frame the error
