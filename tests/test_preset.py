@@ -3,17 +3,17 @@
 import pytest
 
 from lamellar import ConfigError, Stack, Target
-from lamellar.middleware import Cache, Fallback, RateLimit, Retry, Timeout, Tracing
+from lamellar.middleware import Cache, CircuitBreaker, Fallback, RateLimit, Retry, Timeout, Tracing
 from lamellar.providers import Auto, OpenAI
 
 
 def test_several_targets_fail_over_in_time():
     stack = Stack.preset(Target(OpenAI(), model="a"), Target(OpenAI(), model="b"))
-    inner = (Retry(attempts=3, retry_after_cap=10), RateLimit())
+    inner = (Retry(attempts=3, retry_after_cap=10, on_interrupt="restart"), CircuitBreaker(), RateLimit())
     assert stack == Stack(
         Tracing(),
         Timeout(total=300, connect=5, first_content=10, idle=15),
-        Fallback(Target(*inner, OpenAI(), model="a"), Target(*inner, OpenAI(), model="b")),
+        Fallback(Target(*inner, OpenAI(), model="a"), Target(*inner, OpenAI(), model="b"), on_interrupt="restart"),
     )
 
 
@@ -22,14 +22,19 @@ def test_one_target_is_given_more_time_since_there_is_nowhere_else_to_go():
     assert stack == Stack(
         Tracing(),
         Timeout(total=600, connect=5, first_content=60, idle=60),
-        Fallback(Target(Retry(attempts=3), RateLimit(), Auto())),
+        Fallback(
+            Target(Retry(attempts=3, on_interrupt="restart"), CircuitBreaker(), RateLimit(), Auto()),
+            on_interrupt="restart",
+        ),
     )
 
 
 def test_a_layer_of_ones_own_in_a_target_stands_instead():
     own = Target(Retry(attempts=7), Timeout(first_content=60), OpenAI(), model="o3")
     (target,) = Stack.preset(own).executor.targets
-    assert target == Target(RateLimit(), Retry(attempts=7), Timeout(first_content=60), OpenAI(), model="o3")
+    assert target == Target(
+        CircuitBreaker(), RateLimit(), Retry(attempts=7), Timeout(first_content=60), OpenAI(), model="o3"
+    )
 
 
 def test_what_may_be_said():

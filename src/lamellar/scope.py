@@ -267,6 +267,7 @@ class CallScope:
     def refused(self, target: str, provider: str, model: str, error: RejectedError) -> None:
         """Log a try that a layer refused before it was made."""
         live = self.begin_attempt(target, provider, model)
+        live.task = None  # it holds its result, and that may be the stream that this record is of
         live.outcome = Outcome.REFUSED
         live.blame(error)
         if self.observer is not None:

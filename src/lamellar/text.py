@@ -30,12 +30,17 @@ class TextIterator:
             if isinstance(event, Chunk):
                 return event.content
             if isinstance(event, Restart):
-                raise StreamInterruptedError(
-                    ExecutorError(
-                        event.reason,
-                        f"the answer broke off and starts over at {event.target or event.model}, which pieces of text "
-                        "cannot say; iterate over the events, or collect()",
-                        provider=event.provider,
-                        model=event.model,
-                    )
-                )
+                raise self._taken_back(event)
+
+    def _taken_back(self, event: Restart) -> StreamInterruptedError:
+        error = StreamInterruptedError(
+            ExecutorError(
+                event.reason,
+                f"the answer broke off and starts over at {event.target or event.model}, which pieces of text "
+                "cannot say; iterate over the events, or collect()",
+                provider=event.provider,
+                model=event.model,
+            )
+        )
+        error.attempts = self._stream.attempts
+        return error

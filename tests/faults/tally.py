@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+_RAN = ("passed", "failed", "xfailed", "xpassed")
 TESTS = Path(__file__).resolve().parents[1]
 
 
@@ -59,7 +60,7 @@ def missing(config: pytest.Config) -> dict[str, str]:
     """The marked tests of which no case ran, or one was left out for no good reason, and why."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     assert isinstance(reporter, pytest.TerminalReporter)
-    ran = {_bare(report.nodeid) for kind in ("passed", "failed") for report in reporter.stats.get(kind, ())}
+    ran = {_bare(report.nodeid) for kind in _RAN for report in reporter.stats.get(kind, ())}
     found = {test: "it did not run" for test in marked() if test not in ran}
     for report in reporter.stats.get("skipped", ()):
         test = _bare(report.nodeid)

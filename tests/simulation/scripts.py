@@ -103,7 +103,7 @@ class SimulatedTarget:
                 for event in await self._perform(step, call):
                     if isinstance(event, End):
                         content = gathered.parts()
-                        self._world.whole.add(_said_before(chat_req) + plain(text_of(content)))
+                        self._world.whole.add(plain(_said_before(chat_req) + text_of(content)))
                         return ChatResponse(
                             content=content,
                             reasoning_content=reasoning_of(content),
@@ -165,14 +165,14 @@ class SimulatedTarget:
 
     def _text(self, chat_req: ChatRequest) -> str:
         """What this answer says; going on from what a request ends with, where it does."""
-        asked, before = chat_req.messages[-1], _said_before(chat_req)
-        address = EMAIL if before or EMAIL in text_of(asked.content) else "[EMAIL_1]"
-        text = self._rng.choice(STEADY).format(address=address)
+        before = _said_before(chat_req)
+        redacted = all(EMAIL not in text_of(message.content) for message in chat_req.messages)
+        text = self._rng.choice(STEADY).format(address="[EMAIL_1]" if redacted else EMAIL)
         if not self._steady:
             text = f"<{len(self._world.target_calls)}>{text}"
-        if before and plain(text).startswith(before):
-            text = plain(text)[len(before) :]
-        self._world.begun.add(before + plain(text))
+        if text.casefold().startswith(before.casefold()):
+            text = text[len(before) :]
+        self._world.begun.add(plain(before + text))
         return text
 
     def _answer(self, text: str) -> list[Step]:
@@ -271,7 +271,7 @@ class _Source(EventSource):
         for event in events:
             if isinstance(event, End):
                 call.over = True
-                self._world.whole.add(self._before + plain("".join(self._said)))
+                self._world.whole.add(plain(self._before + "".join(self._said)))
                 break
             if isinstance(event, Chunk):
                 self._said.append(event.content)
@@ -288,6 +288,6 @@ class _Source(EventSource):
 
 
 def _said_before(chat_req: ChatRequest) -> str:
-    """The text that the answer is to go on from, plain; empty where it begins anew."""
+    """The text that the answer is to go on from; empty where it begins anew."""
     last = chat_req.messages[-1]
-    return plain(text_of(last.content)) if last.role == "assistant" else ""
+    return text_of(last.content) if last.role == "assistant" else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from random import Random
 
 from lamellar import ExecutorSpec, LayerSpec, Stack, Target
-from lamellar.middleware import Fallback, Hedge, KindPolicy, Replay, Retry, Route, Timeout
+from lamellar.middleware import Cache, ConcurrencyLimit, Fallback, Hedge, KindPolicy, RateLimit, Replay, Retry, Route, Timeout
 from lamellar.spec import Spec
 
 from .plates import COMPOSITES, KINDS, LAYERS, composite, layer
@@ -128,10 +128,10 @@ def _tries(retry: Retry) -> int:
 
 
 def total_bound(stack: Stack) -> float | None:
-    """Seconds for which one call may wait at most, where nothing outside of the bound makes another call of it."""
+    """Seconds for which one call may wait at most, where nothing stands outside of the bound that waits by itself."""
     totals = []
     for each in stack.layers:
-        if isinstance(each, Retry):
+        if isinstance(each, Retry | RateLimit | ConcurrencyLimit | Cache):
             break
         if isinstance(each, Timeout) and each.total is not None:
             totals.append(float(each.total))

@@ -22,20 +22,18 @@ class Patience:
 
     Args:
         scope: The caller's scope.
-        slack: Seconds to wait beyond the bounds until an answer is committed.
     """
 
-    __slots__ = ("_scope", "_watchdog", "slack")
+    __slots__ = ("_scope", "_slack", "_watchdog")
 
-    def __init__(self, scope: CallScope, *, slack: float = 0.0) -> None:
+    def __init__(self, scope: CallScope) -> None:
         self._scope = scope
         self._watchdog: Watchdog | None = None
-        self.slack = slack
+        self._slack = 0.0
 
-    @classmethod
-    def of_leader(cls, scope: CallScope) -> Patience:
-        """That of the caller in whose name the provider is asked."""
-        return cls(scope, slack=_SLACK)
+    def lead(self) -> None:
+        """The provider is asked in this caller's name from now on."""
+        self._slack = _SLACK
 
     async def wait(self, waiter: asyncio.Future[None], *, committed: bool, bounded: bool = True) -> None:
         """Wait for `waiter`.
@@ -57,7 +55,7 @@ class Patience:
                 await waiter
                 return
             if not committed:
-                left += self.slack
+                left += self._slack
             watchdog = self._watchdog = self._watchdog or Watchdog(scope.clock)
             watchdog.arm(scope.clock.now() + left)
             try:

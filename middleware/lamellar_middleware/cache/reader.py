@@ -65,7 +65,7 @@ class Reader:
     def lead(self) -> None:
         """The provider is asked in this caller's name now."""
         self.leads = True
-        self._patience = Patience.of_leader(self.scope)
+        self._patience.lead()
         self.scope.note("lamellar.cache.hit", False)
 
     @property

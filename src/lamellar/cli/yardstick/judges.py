@@ -8,6 +8,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .play import Play
 
+__all__ = [
+    "answers",
+    "backs_off",
+    "comes_back",
+    "gives_up",
+    "is_prompt",
+    "is_whole",
+    "leaves_silence",
+    "moves_on_at_once",
+    "says_who_answered",
+    "stays",
+    "tells_the_reason",
+    "waits_as_told",
+]
+
 _ATTEMPTS = 6
 """The most a bounded number of attempts may be."""
 
