@@ -9,9 +9,12 @@ from pydantic import Field, ValidationError
 
 from lamellar.chat.options import ChatOptions
 from lamellar.chat.request import ChatRequest
+from lamellar.chat.tools import Tool
 from lamellar.durations import Duration
 from lamellar.errors import ConfigError
 from lamellar.frozen import Frozen, nearest
+from lamellar.middleware import Retry, Timeout
+from lamellar.providers import OpenAI
 from lamellar.secrets import AnySecret
 
 
@@ -139,3 +142,21 @@ def test_the_nearest_name_or_all_of_them() -> None:
     assert nearest("retri", ["retry", "cache"]) == "; did you mean 'retry'?"
     assert nearest("x", ["b", "a"]) == "; valid names: a, b"
     assert nearest("x", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Timeout(300), r"Timeout: options are given by name, such as Timeout\(total=\.\.\.\); got int 300"),
+        (lambda: Timeout(["x"]), "got list by position"),
+        (lambda: Retry(num_retries=3), "num_retries: unknown option; did you mean 'attempts'"),
+        (lambda: OpenAI(max_retries=3), "unknown option; tries are counted by the layer Retry"),
+        (lambda: OpenAI(model="m"), "model: unknown option; the model stands on the Target, or in the call"),
+        (lambda: ChatOptions(stop="x"), "did you mean 'stop_sequences'"),
+        (lambda: ChatOptions(tags={}), r"call=CallContext\(tags="),
+        (lambda: Tool(name="x", parameters={}), "did you mean 'schema'"),
+    ],
+)
+def test_what_is_called_otherwise_elsewhere_is_told_by_its_name_here(make, said):
+    with pytest.raises(ConfigError, match=said):
+        make()

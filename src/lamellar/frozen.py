@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from .elsewhere import mend_for
 from .errors import ConfigError
 from .masking import masked, scrub, show
 
@@ -32,7 +33,9 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    def __init__(self, /, **data: Any) -> None:
+    def __init__(self, /, *args: object, **data: Any) -> None:
+        if args:
+            raise ConfigError(_by_name(type(self), args))
         try:
             super().__init__(**data)
         except ValidationError as error:
@@ -50,6 +53,14 @@ class Frozen(BaseModel):
 
     def __str__(self) -> str:
         return repr(self)
+
+
+def _by_name(model: type[BaseModel], args: tuple[object, ...]) -> str:
+    """The mistake of options by position, and how they are written."""
+    first = next(iter(model.model_fields), "option")
+    found = show(args[0]) if isinstance(args[0], str | int | float) else type(args[0]).__name__
+    said = f"{model.__name__}: options are given by name, such as {model.__name__}({first}=...)"
+    return f"{said}; got {found} by position"
 
 
 @contextmanager
@@ -99,7 +110,8 @@ def _tell(detail: ErrorDetails, place: Place) -> str:
     if isinstance(cause, ConfigError):
         return "\n".join(_join(place.path, problem) for problem in cause.problems)
     if kind == "extra_forbidden":
-        return f"{location}: unknown option{nearest(place.path[-1], place.options)}"
+        mend = mend_for(place.path[-1], place.options)
+        return f"{location}: unknown option{f'; {mend}' if mend else nearest(place.path[-1], place.options)}"
     if kind == "missing":
         return f"{location}: required, but missing"
     if kind == "invalid_key":

@@ -75,8 +75,8 @@ class Target(Spec):
 
     layers: tuple[AnyLayer, ...] = ()
     executor: AnyExecutor
-    model: str | None = None
-    name: str | None = None
+    model: str | None = Field(default=None, min_length=1)
+    name: str | None = Field(default=None, min_length=1)
     options: ChatOptions | None = None
     unset: tuple[str, ...] = ()
     context_window: int | None = Field(default=None, gt=0)

@@ -69,7 +69,7 @@ def test_a_request_goes_to_json_and_back() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: ChatRequest.from_user(5), "content.0: expected a mapping or object to extract fields from, got int 5"),
+        (lambda: ChatRequest.from_user(5), "content: expected text or parts such as Text and Binary, got int"),
         (lambda: ChatRequest(mesages=[]), "mesages: unknown option; did you mean 'messages'?"),
         (lambda: ChatMessage(role="human", content="a"), "role: expected 'system', 'user', 'assistant' or 'tool'"),
     ],
@@ -93,3 +93,29 @@ def test_one_tool_by_name() -> None:
 def test_a_name_goes_with_the_kind_tool_only(data: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="`name` goes with kind 'tool'"):
         ToolChoice(**data)
+
+
+class TestCopiesThatSayMore:
+    ASKED = ChatRequest.from_user("a")
+
+    def test_take_what_the_constructor_takes(self):
+        more = self.ASKED.append_message({"role": "user", "content": "b"})
+        assert more == ChatRequest.from_messages([ChatMessage.user("a"), ChatMessage.user("b")])
+        assert self.ASKED.with_tools({"name": "x"}).tools == (Tool(name="x"),)
+        assert self.ASKED.with_tools().tools is None
+        assert self.ASKED.with_system("s").with_system(None) == self.ASKED.with_system(None)
+
+    @pytest.mark.parametrize(
+        ("make", "said"),
+        [
+            (lambda asked: asked.append_message("b"), "messages.1: expected a mapping or instance of ChatMessage"),
+            (lambda asked: asked.with_tools([Tool(name="x")]), "tools.0: expected"),
+            (lambda asked: asked.with_system(3), "system: expected a valid string, got int 3"),
+            (lambda asked: ChatMessage.assistant(None), "content: expected text or parts such as Text and Binary"),
+            (lambda asked: ChatMessage.user(b"x"), "content: expected text or parts, got bytes; decode it"),
+            (lambda asked: Tool(name=""), "name"),
+        ],
+    )
+    def test_refuse_what_it_refuses(self, make, said):
+        with pytest.raises(ConfigError, match=said):
+            make(self.ASKED)

@@ -143,6 +143,7 @@ class TestJson:
         assert result.out.endswith("}\n")
         found = result.json
         attempts = found.pop("attempts")
+        assert found.pop("cached") is False
         usage = found.pop("usage")
         assert found == {
             "text": TEXT,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import field_validator
+from pydantic import BaseModel, field_validator
 
+from ..errors import ConfigError
 from ..frozen import Frozen
 from .content import ContentPart, Text, ToolResponse
 from .tools import CacheControl, Tool
@@ -23,9 +24,28 @@ def _parts(content: str | ContentPart | Sequence[ContentPart | str]) -> tuple[Co
     """Content as people write it, as parts."""
     if isinstance(content, str):
         return (Text(content),)
+    given: object = content
+    if isinstance(given, bytes | bytearray):
+        raise ConfigError(
+            f"content: expected text or parts, got {type(given).__name__}; decode it, or use Binary.from_bytes"
+        )
     if isinstance(content, Sequence):
         return tuple([Text(part) if isinstance(part, str) else part for part in content])
     return (content,)
+
+
+def _part(value: object) -> object:
+    if isinstance(value, str):
+        return Text(value)
+    if not isinstance(value, BaseModel | dict):
+        found = "nothing" if value is None else type(value).__name__
+        raise ConfigError(f"expected text or parts such as Text and Binary, got {found}")
+    return value
+
+
+def _said(request: ChatRequest) -> dict[str, Any]:
+    """What was said of a request, for a copy that says more; what is valid already is not looked at again."""
+    return {name: getattr(request, name) for name in request.model_fields_set}
 
 
 class ChatMessage(Frozen):
@@ -46,9 +66,7 @@ class ChatMessage(Frozen):
     def _one_or_many(cls, value: object) -> object:
         if isinstance(value, str):
             return (Text(value),)
-        if isinstance(value, list | tuple):
-            return tuple(Text(part) if isinstance(part, str) else part for part in value)
-        return (value,)
+        return tuple(map(_part, value if isinstance(value, list | tuple) else (value,)))
 
     @classmethod
     def system(cls, content: str | ContentPart | Sequence[ContentPart | str]) -> Self:
@@ -105,15 +123,15 @@ class ChatRequest(Frozen):
 
     def with_system(self, system: str | None) -> Self:
         """A copy with this system prompt."""
-        return self.model_copy(update={"system": system})
+        return type(self)(**{**_said(self), "system": system})
 
     def with_tools(self, *tools: Tool) -> Self:
         """A copy with these tools."""
-        return self.model_copy(update={"tools": tools or None})
+        return type(self)(**{**_said(self), "tools": tools or None})
 
     def append_message(self, *messages: ChatMessage) -> Self:
         """A copy with `messages` at the end."""
-        return self.model_copy(update={"messages": (*self.messages, *messages)})
+        return type(self)(**{**_said(self), "messages": (*self.messages, *messages)})
 
     def append_tool_use_from_end(self, end: End, tool_response: ToolResponse | Sequence[ToolResponse]) -> Self:
         """A copy with the assistant's turn out of a stream's `End` and the tools' answers after it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from ..errors import ConfigError
 from ..frozen import Frozen, schema_is_a_field
@@ -29,7 +29,7 @@ with schema_is_a_field():
             cache_control: Marks the end of a cacheable prefix.
         """
 
-        name: str
+        name: str = Field(min_length=1)
         description: str | None = None
         schema: dict[str, JsonValue] | None = None  # type: ignore[assignment]
         strict: bool | None = None

@@ -179,7 +179,10 @@ class _Talk:
                 attempts = response.attempts
                 self._finish(end)
         if self._verbose:
-            print_attempts(self._err, attempts)
+            if attempts:
+                print_attempts(self._err, attempts)
+            else:
+                self._err.print("note: answered from the cache; nobody was asked")
         return 0
 
     def _finish(self, end: End) -> None:
@@ -234,6 +237,7 @@ def answer_data(answer: ChatResponse) -> dict[str, Any]:
         "stop_reason": None if reason is None else {"kind": str(reason), "raw": reason.raw},
         "usage": usage_data(answer.usage),
         "response_id": answer.response_id,
+        "cached": answer.cached,
         "attempts": attempts_data(answer.attempts),
     }
 

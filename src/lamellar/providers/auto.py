@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -16,6 +17,7 @@ from ..frozen import nearest
 from .access import NetworkSpec
 from .catalog import CATALOG, CatalogEntry
 from .connection import Connection
+from .dialects import DIALECTS
 from .spec import HttpProvider
 
 if TYPE_CHECKING:
@@ -135,6 +137,23 @@ class Auto(NetworkSpec):
         return {"auto": [self.provider(namespace).identity() for namespace in sorted(told)]}
 
 
+def _explained(error: ConfigError, choice: ModelChoice) -> str:
+    """What is wrong with a model's provider, and what to write instead."""
+    told, row = str(error), choice.entry
+    if row.dialect in DIALECTS:
+        return told
+    instead = f"; {row.instead.format(model=choice.model)}" if row.instead else ""
+    if not choice.guessed:
+        return f"model: '{choice.model}' belongs to '{row.namespace}': {told}{instead}"
+    beginnings = {rule.partition("*")[0] for entry in CATALOG.values() for rule in entry.rules}
+    close = get_close_matches(choice.model.partition("-")[0], beginnings, n=1)
+    meant = f"Did you mean '{close[0]}...'? " if close else ""
+    return (
+        f"model: no rule knows the name '{choice.model}', so it is taken for a model of a local Ollama, and {told}"
+        f"{instead}. {meant}Else write the namespace before it, such as openai::{choice.model}"
+    )
+
+
 class AutoExecutor(CompositeExecutor):
     """Asks the provider that the model's name leads to.
 
@@ -164,13 +183,7 @@ class AutoExecutor(CompositeExecutor):
             try:
                 leaf = self.spec.provider(choice.entry.namespace).make(self._context)
             except ConfigError as error:
-                if not choice.guessed:
-                    raise
-                raise ConfigError(
-                    f"model: no rule knows the name '{choice.model}', so it is taken for a model of a local Ollama, "
-                    f"and {error}; if that is not what you mean, write the namespace before it, "
-                    f"such as openai::{choice.model}"
-                ) from None
+                raise ConfigError(_explained(error, choice)) from None
             self._leaves[choice.entry.namespace] = leaf
         return leaf
 

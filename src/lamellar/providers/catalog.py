@@ -21,6 +21,7 @@ class CatalogEntry:
         rules: Patterns of the model names that belong here without a namespace before them (`fnmatch`).
         key_optional: Whether it can do without a key.
         quirks: How it differs from the dialect's rule.
+        instead: What reaches its models while its dialect is not built, as advice.
     """
 
     namespace: str
@@ -30,6 +31,7 @@ class CatalogEntry:
     rules: tuple[str, ...] = ()
     key_optional: bool = False
     quirks: Quirks = Quirks(cache="none")
+    instead: str | None = None
 
     @property
     def base_url_variable(self) -> str:
@@ -55,16 +57,36 @@ _ROWS = (
         "responses",
         ("gpt-5*", "gpt*codex*", "gpt*pro*"),
         quirks=Quirks(),
+        instead="write openai::{model}, which asks Chat Completions for it",
     ),
     CatalogEntry("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", "anthropic", ("claude*",)),
     CatalogEntry(
         "gemini", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", "gemini", ("gemini*",)
     ),
-    CatalogEntry("vertex", "https://aiplatform.googleapis.com", "VERTEX_API_KEY", "vertex"),
-    CatalogEntry("azure", "https://openai.azure.com/openai/v1", "AZURE_OPENAI_API_KEY", "azure"),
+    CatalogEntry(
+        "vertex",
+        "https://aiplatform.googleapis.com",
+        "VERTEX_API_KEY",
+        "vertex",
+        instead="for Gemini models write gemini::{model}",
+    ),
+    CatalogEntry(
+        "azure",
+        "https://openai.azure.com/openai/v1",
+        "AZURE_OPENAI_API_KEY",
+        "azure",
+        instead='use OpenAI(base_url=".../openai/v1", api_key=...)',
+    ),
     CatalogEntry("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com", "BEDROCK_API_KEY", "converse"),
     CatalogEntry("cohere", "https://api.cohere.com/v2", "COHERE_API_KEY", "cohere", ("command*",)),
-    CatalogEntry("ollama", "http://localhost:11434", None, "ollama", ("gpt-oss*",)),
+    CatalogEntry(
+        "ollama",
+        "http://localhost:11434",
+        None,
+        "ollama",
+        ("gpt-oss*",),
+        instead='use OpenAI(base_url="http://localhost:11434/v1"), which Ollama speaks too',
+    ),
     CatalogEntry("ollama_cloud", "https://ollama.com", "OLLAMA_API_KEY", "ollama"),
     CatalogEntry(
         "mistral",
