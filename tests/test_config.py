@@ -237,6 +237,7 @@ def test_a_missing_package_is_told_with_its_extra(module: str, act, extra: str, 
         ("version:\nexecutor: openai", "version: this Lamellar reads version 1 of the format, got nothing"),
     ],
 )
+@pytest.mark.failure(35)
 def test_what_is_wrong_is_told_by_its_place(text: str, said: str, tmp_path) -> None:
     (tmp_path / "s.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
@@ -247,6 +248,7 @@ def test_what_is_wrong_is_told_by_its_place(text: str, said: str, tmp_path) -> N
     assert said in str(caught.value)
 
 
+@pytest.mark.failure(35)
 def test_every_problem_of_a_file_is_told_at_once(tmp_path) -> None:
     (tmp_path / "s.yaml").write_text("version: 3\nlayers: [retri, timeout: {totl: 3}]\nexecutor: opnai\nextra: 1")
     with pytest.raises(ConfigError) as caught:

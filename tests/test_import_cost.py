@@ -51,11 +51,13 @@ def pydantic() -> frozenset[str]:
     ["import lamellar", "from lamellar import ChatRequest, Stack", "import lamellar.middleware, lamellar.providers"],
 )
 @pytest.mark.parametrize("package", HEAVY)
+@pytest.mark.failure(32)
 def test_what_is_not_needed_is_not_loaded(code: str, package: str, pydantic: frozenset[str]) -> None:
     extra = loaded(code) - pydantic
     assert {name for name in extra if name == package or name.startswith(f"{package}.")} == set()
 
 
+@pytest.mark.failure(32)
 def test_the_bare_package_loads_next_to_nothing() -> None:
     assert {name for name in loaded("import lamellar") if name.startswith("lamellar")} == {
         "lamellar",
@@ -63,6 +65,7 @@ def test_the_bare_package_loads_next_to_nothing() -> None:
     }
 
 
+@pytest.mark.failure(32)
 def test_declaring_a_stack_loads_no_engine_and_no_telemetry(pydantic: frozenset[str]) -> None:
     code = (
         "from lamellar import Stack\nfrom lamellar.middleware import Fallback, Retry, Target, Timeout\n"

@@ -136,6 +136,7 @@ def test_a_secret_travels_between_processes() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["sk-proj-abcdefgh", "AIza" + "b" * 30, "Zx9" * 12, Secret(literal=HUSH)])
+@pytest.mark.failure(34)
 def test_a_key_that_landed_in_the_wrong_field_is_not_shown(wrong: object) -> None:
     with pytest.raises(ConfigError) as caught:
         Holder(number=wrong)

@@ -135,6 +135,7 @@ async def test_content_and_the_end_commit(event: object) -> None:
 
 
 @pytest.mark.parametrize("event", [Start("m", "p"), ThoughtSignatureChunk("x"), Progress()])
+@pytest.mark.failure(5)
 async def test_nothing_else_commits(event: object) -> None:
     stream = LlmEventStream(Listed([event], [], [END]))
     await stream.ready()

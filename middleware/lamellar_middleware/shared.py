@@ -9,13 +9,20 @@ from typing import Literal, TypeAlias, TypeVar
 from lamellar.errors import ConfigError, ErrorKind, ExecutorError
 from lamellar.frozen import nearest
 
-__all__ = ["OnInterrupt", "call_hook", "check_kinds", "empty_answer"]
+__all__ = ["OnInterrupt", "call_hook", "check_kinds", "empty_answer", "take_identity"]
 
 EventT = TypeVar("EventT")
 
 OnInterrupt: TypeAlias = Literal["raise", "restart", "continue"]
 """What is done when a stream breaks after part of it was delivered: tell the consumer; ask again and splice; or let a
 target that can go on from the partial text do so."""
+
+
+def take_identity(data: object) -> object:
+    """`identity=` as another name for `fingerprint=`: as a field it would hide the method that every spec has."""
+    if isinstance(data, dict) and "identity" in data and "fingerprint" not in data:
+        return {"fingerprint" if name == "identity" else name: value for name, value in data.items()}
+    return data
 
 
 def check_kinds(kinds: object) -> None:

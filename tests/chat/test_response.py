@@ -62,6 +62,7 @@ def test_an_answer_is_empty_when_nothing_is_in_it_and_no_usage_says_otherwise(sa
     assert ChatResponse(model="m", provider="p", **said).is_empty is empty
 
 
+@pytest.mark.failure(33)
 def test_unknown_usage_is_none_and_never_zero() -> None:
     assert set(Usage().model_dump().values()) == {None}
 

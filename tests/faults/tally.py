@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,16 +57,23 @@ def is_full(config: pytest.Config) -> bool:
     return {Path(config.rootpath, each).resolve() for each in config.args} == {TESTS}
 
 
-def missing(config: pytest.Config) -> dict[str, str]:
-    """The marked tests of which no case ran, or one was left out for no good reason, and why."""
+def stats(config: pytest.Config) -> Mapping[str, Sequence[Any]]:
+    """The reports of a run, by how they ended."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     assert isinstance(reporter, pytest.TerminalReporter)
-    ran = {_bare(report.nodeid) for kind in _RAN for report in reporter.stats.get(kind, ())}
-    found = {test: "it did not run" for test in marked() if test not in ran}
-    for report in reporter.stats.get("skipped", ()):
+    return reporter.stats
+
+
+def missing(stats: Mapping[str, Sequence[Any]], expected: Iterable[str]) -> dict[str, str]:
+    """The tests of which no case ran, or one was left out for no good reason, and why."""
+    ran = {_bare(report.nodeid) for kind in _RAN for report in stats.get(kind, ())}
+    found = {test: "it did not run" for test in expected if test not in ran}
+    for report in stats.get("skipped", ()):
         test = _bare(report.nodeid)
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if test in marked() and not names_a_missing_package(reason):
+        if test not in expected:
+            continue
+        if not names_a_missing_package(reason):
             found[test] = f"left out: {reason}"
         elif found.get(test) == "it did not run":
             del found[test]

@@ -139,7 +139,7 @@ CYCLE = pytest.mark.xfail(strict=True, reason="HttpExecutor._send keeps the refu
 )
 async def test_a_failed_call_is_freed_without_the_garbage_collector(engine: str, faulty: Reply) -> None:
     """No error keeps its frames alive, and with them what they hold."""
-    layers = (Timeout(attempt=0.1), Retry(attempts=2, initial=0, max=0, overloaded_initial=0))
+    layers = (Timeout(attempt=0.05), Retry(attempts=2, initial=0, max=0, overloaded_initial=0))
     with ProviderSimulator(faulty) as simulator:
         async with stack(simulator, engine, *layers).build() as executor:
             await _fail(executor)

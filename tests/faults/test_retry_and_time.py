@@ -46,7 +46,7 @@ async def test_one_layer_retries_and_nobody_else(engine: str, reply: Reply, stre
 @STREAMING
 async def test_the_preset_asks_each_target_its_attempts_and_no_more(engine: str, streaming: bool) -> None:
     with ProviderSimulator(overloaded()) as simulator:
-        async with Stack.preset(*pair(simulator, engine).targets).build(clock=FastClock(40)) as executor:
+        async with Stack.preset(*pair(simulator, engine).targets).build(clock=FastClock(100)) as executor:
             with pytest.raises(ExecutorError) as caught:
                 await ask(executor, streaming)
         assert counts(simulator, "primary", "spare") == (3, 3)
@@ -69,7 +69,7 @@ async def test_a_stream_that_keeps_breaking_is_bounded_over_the_whole_call(engin
 @STREAMING
 async def test_silence_is_not_asked_again_and_the_callers_time_holds(engine: str, streaming: bool) -> None:
     """Two silent targets, three attempts each, thirty seconds: thirty seconds, not ninety."""
-    speed = 40
+    speed = 60
     options = ChatOptions(call=CallContext(timeout=30))
     with ProviderSimulator(Silence()) as simulator:
         limits = Timeout(first_content=10, attempt=12)
@@ -85,7 +85,7 @@ async def test_silence_is_not_asked_again_and_the_callers_time_holds(engine: str
 @pytest.mark.failure(11)
 @STREAMING
 async def test_a_share_of_the_time_is_kept_for_later_targets(engine: str, streaming: bool) -> None:
-    speed = 40
+    speed = 60
     options = ChatOptions(call=CallContext(timeout=20))
     with ProviderSimulator(rules={"primary": Silence(), "spare": SPARE}) as simulator:
         async with Stack(pair(simulator, engine, Retry(attempts=3))).build(clock=FastClock(speed)) as executor:
@@ -96,12 +96,12 @@ async def test_a_share_of_the_time_is_kept_for_later_targets(engine: str, stream
 
 
 HINTS = {
-    "seconds": rate_limited(retry_after="0.15"),
-    "milliseconds": rate_limited(retry_after_ms=150),
-    "both": rate_limited(retry_after=60, retry_after_ms=150),
-    "reset": rate_limited(headers={"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "150ms"}),
-    "body": Status(429, message="Rate limit reached. Please try again in 150ms."),
-    "overloaded": overloaded(retry_after="0.15"),
+    "seconds": rate_limited(retry_after="0.1"),
+    "milliseconds": rate_limited(retry_after_ms=100),
+    "both": rate_limited(retry_after=60, retry_after_ms=100),
+    "reset": rate_limited(headers={"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "100ms"}),
+    "body": Status(429, message="Rate limit reached. Please try again in 100ms."),
+    "overloaded": overloaded(retry_after="0.1"),
 }
 
 
@@ -112,7 +112,7 @@ async def test_a_hint_is_waited_for_in_whichever_form(engine: str, name: str) ->
         async with stack(simulator, engine, AT_ONCE).build() as executor:
             assert (await executor.exec_chat_response("m", REQUEST)).text == TEXT
         first, second = simulator.requests
-        assert 0.149 <= second.time - first.time < 5
+        assert 0.099 <= second.time - first.time < 5
 
 
 @pytest.mark.failure(12)

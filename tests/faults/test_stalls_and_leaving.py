@@ -71,12 +71,12 @@ async def test_a_stall_after_content_is_noticed(engine: str, reply: Reply) -> No
 
 @pytest.mark.failure(7)
 async def test_an_answer_that_takes_long_but_keeps_coming_is_not_cut(engine: str) -> None:
-    slow = Answer(chunks=PIECES * 3, chunk_delay=SOON / 3)
+    slow = Answer(chunks=PIECES * 3, chunk_delay=SOON / 4)
     with ProviderSimulator(slow) as simulator:
-        async with stack(simulator, engine, Timeout(first_content=3 * SOON, idle=3 * SOON)).build() as executor:
+        async with stack(simulator, engine, Timeout(first_content=2 * SOON, idle=2 * SOON)).build() as executor:
             began = time.monotonic()
             assert await ask(executor, streaming=True) == TEXT * 3
-            assert time.monotonic() - began > 3 * SOON
+            assert time.monotonic() - began > 2 * SOON
 
 
 async def leave_the_block(executor: LlmExecutor) -> None:

@@ -83,6 +83,7 @@ def test_a_rule_per_kind_overrules_the_verdict(rules: dict, kind: str, goes_on: 
     assert bool(second.calls) is goes_on
 
 
+@pytest.mark.failure(17)
 def test_a_target_gets_its_own_model_and_options() -> None:
     first, second = ScriptedExecutor(failing("overloaded")), ScriptedExecutor("fine")
     stack = Stack(
@@ -106,6 +107,7 @@ def test_a_target_gets_its_own_model_and_options() -> None:
     ), "nobody changed what the caller gave"
 
 
+@pytest.mark.failure(15)
 def test_an_overflow_goes_on_to_larger_windows_only() -> None:
     small, smaller, larger = (ScriptedExecutor(name=name) for name in ("small", "smaller", "larger"))
     small, larger = ScriptedExecutor(failing("context_overflow")), ScriptedExecutor("room")
@@ -145,6 +147,7 @@ def test_an_overflow_goes_on_where_windows_are_not_declared() -> None:
         (("circuit_open", "overloaded", "queue_full"), 1),
     ],
 )
+@pytest.mark.failure(18)
 def test_the_decisive_error_is_raised_with_the_record_of_all(kinds: tuple[str, ...], told: int) -> None:
     errors = [failing(kind) for kind in kinds]
     error = ask(Stack(Fallback(*[ScriptedExecutor(each, name=f"t{at}") for at, each in enumerate(errors)])))
@@ -173,6 +176,7 @@ def test_a_refusal_in_front_of_the_attempt_is_on_the_record() -> None:
     ]
 
 
+@pytest.mark.failure(6)
 def test_an_empty_answer_falls_back_only_if_asked() -> None:
     empty = Scripted((End(),))
     _, second, stack = two(empty)
@@ -251,6 +255,7 @@ def test_a_stream_that_broke_after_content_does_not_fall_over_by_itself() -> Non
     ("targets", "total", "grants"),
     [(2, 100, [75, 25]), (3, 100, [50, 25, 25]), (5, 100, [50, 6.25, 14.58, 14.58, 14.58])],
 )
+@pytest.mark.failure(11)
 def test_each_target_leaves_a_reserve_for_those_after_it(targets: int, total: float, grants: list[float]) -> None:
     silent = [ScriptedExecutor(Scripted((), (Hang(),)), name=f"t{at}") for at in range(targets)]
     error = ask(Stack(Timeout(total=total), Fallback(*silent)))
@@ -290,6 +295,7 @@ def test_the_grant_of_a_target_does_not_cut_its_stream() -> None:
     run_virtual(main())
 
 
+@pytest.mark.failure(14)
 def test_a_cancellation_never_falls_over() -> None:
     first, second = ScriptedExecutor(Scripted((), (Hang(),))), ScriptedExecutor("never")
 

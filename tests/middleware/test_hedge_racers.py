@@ -65,6 +65,7 @@ class Reporting(EventSource):
         pass
 
 
+@pytest.mark.failure(23)
 def test_what_a_loser_cost_is_on_the_record() -> None:
     class Leaf:
         name = "reporting"

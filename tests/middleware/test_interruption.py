@@ -126,6 +126,7 @@ class TestRestart:
         assert seen.stream.outcome is Outcome.COMPLETED
 
     @BOTH
+    @pytest.mark.failure(1)
     def test_the_first_difference_tells_the_consumer_to_drop_what_it_has(self, made):
         seen = Seen(made(cut(*chunks("The sky ", "is gr")), whole(*chunks("The sky", " is blue", "."))))
         assert seen.said == ["Start", "The sky ", "is gr", "Restart", "The sky", " is blue", ".", "End"]
@@ -177,6 +178,7 @@ class TestRestart:
         seen = Seen(retried(*script, attempts=4))
         assert seen.said == ["Start", "ab", "c", "End"]
 
+    @pytest.mark.failure(10)
     def test_attempts_are_bounded_over_the_whole_call(self):
         seen = Seen(retried(*[cut(*chunks("ab"))] * 9, attempts=3))
         assert len(seen.attempts) == 3
@@ -210,6 +212,7 @@ class TestRestart:
         assert seen.text == seen.error.text == "newer"
 
     @BOTH
+    @pytest.mark.failure(1)
     def test_a_stream_that_just_stops_is_asked_for_again_like_any_other(self, made):
         seen = Seen(made(Scripted(tuple(chunks("ab"))), whole(*chunks("abc"))))
         assert seen.said == ["Start", "ab", "c", "End"]
@@ -297,6 +300,7 @@ class TestContinue:
         assert "Restart" in seen.said
         assert second.calls[0].chat_req == REQUEST
 
+    @pytest.mark.failure(19)
     def test_a_target_that_refuses_the_prefill_is_asked_the_whole_question(self):
         second = ScriptedExecutor(Scripted((), (busy("invalid_request", status=400),)), whole(*chunks("ab")))
         targets = Target(ScriptedExecutor(cut(*chunks("a")))), Target(second, prefill=True)

@@ -110,6 +110,7 @@ def test_overload_begins_with_a_longer_wait() -> None:
 
 
 @pytest.mark.parametrize("hint", [0.0, 0.2, 2.0, 59.9])
+@pytest.mark.failure(12)
 def test_a_hint_is_a_floor(hint: float) -> None:
     run = Run(Retry(initial=0.1, max=0.1), script=[failing("rate_limited", retry_after=hint), "fine"])
     assert run.seconds >= hint
@@ -122,6 +123,7 @@ def test_a_hint_above_the_cap_gives_the_target_up_now() -> None:
     assert (run.asked, run.seconds) == (1, 0)
 
 
+@pytest.mark.failure(12)
 def test_a_hint_above_what_remains_of_the_call_gives_the_target_up_now() -> None:
     run = Run(Timeout(total=10), Retry(), script=[failing("rate_limited", retry_after=11), "never"])
     assert run.error.kind is ErrorKind.RATE_LIMITED, "the provider's own error, not the deadline"
@@ -170,6 +172,7 @@ def test_a_leafs_own_verdict_beats_the_table() -> None:
     assert Run(Retry(), script=[failing("invalid_request", retryable=True), "fine"]).asked == 2
 
 
+@pytest.mark.failure(6)
 def test_an_empty_answer_is_accepted_unless_told_otherwise() -> None:
     empty = Scripted((End(),))
     assert Run(Retry(), script=[empty, "never"]).response.is_empty
@@ -253,6 +256,7 @@ def test_a_stream_is_retried_until_its_commit_point_and_not_after() -> None:
     assert len(leaf.calls) == 2
 
 
+@pytest.mark.failure(14)
 def test_a_cancellation_is_never_retried_and_ends_the_wait() -> None:
     leaf = ScriptedExecutor(Scripted((), (Hang(),)), failing("server_error"), "never")
 

@@ -57,6 +57,7 @@ def play(stack: Stack, *, pause: float = 0, options: ChatOptions | None = None) 
     return *run_virtual(consume()), seen
 
 
+@pytest.mark.failure(11)
 def test_no_content_in_time_is_a_timeout_of_the_attempt_and_not_retried() -> None:
     leaf = ScriptedExecutor(Scripted((Hang(),)), repeat=True)
     error, seconds, _ = play(Stack(Timeout(first_content=10), Retry(attempts=3), leaf))
@@ -74,6 +75,7 @@ def test_headers_count_towards_the_first_content() -> None:
     assert seconds == pytest.approx(10)
 
 
+@pytest.mark.failure(7)
 def test_progress_starts_the_first_content_clock_anew_and_a_heartbeat_does_not() -> None:
     steps = [after(8), Progress(), after(8), ThoughtSignatureChunk("s"), after(8), Chunk("x"), END]
     stream, seconds, _ = play(Stack(Timeout(first_content=10), ScriptedExecutor(steps)))
@@ -95,6 +97,7 @@ def test_silence_after_content_interrupts_within_the_idle_limit() -> None:
     assert error.attempts[0].kind is ErrorKind.TIMEOUT
 
 
+@pytest.mark.failure(7)
 def test_heartbeats_do_not_reset_the_idle_clock_and_progress_does() -> None:
     beats = [Chunk("a"), *[after(5), Chunk("")] * 9]
     error, seconds, _ = play(Stack(Timeout(idle=15), ScriptedExecutor(beats)))

@@ -285,7 +285,7 @@ def test_it_needs_a_function() -> None:
     with pytest.raises(ConfigError, match="at least one of request, options, model, response, event"):
         Transform()
     with pytest.raises(ConfigError, match="at least one of"):
-        Transform(identified_as="x")
+        Transform(fingerprint="x")
 
 
 def test_functions_go_to_a_file_by_name() -> None:
@@ -295,9 +295,9 @@ def test_functions_go_to_a_file_by_name() -> None:
 
 def test_the_identity_is_the_functions_names_or_what_stands_for_them() -> None:
     assert Transform(request="os.path:join").identity() == {"transform": {"request": "posixpath:join"}}
-    with pytest.raises(ConfigError, match=r"request: .* or give the transform identified_as='...'"):
+    with pytest.raises(ConfigError, match=r"request: .* or give the transform fingerprint='...'"):
         Transform(request=lambda request: request).identity()
-    named = Transform(request=lambda request: request, identified_as="brief-1")
+    named = Transform(request=lambda request: request, fingerprint="brief-1")
     assert named.identity() == {"transform": "brief-1"}
 
 

@@ -89,6 +89,7 @@ def test_usage_is_told_in_snapshots():
     assert parser.usage == end.usage
 
 
+@pytest.mark.failure(33)
 def test_usage_that_is_not_told_is_none():
     assert end_of(begin({}), says("a"), ends(usage={}), STOP).usage is None
     assert end_of(begin({}), says("a"), ends(usage={"output_tokens": 3}), STOP).usage == Usage(completion_tokens=3)
@@ -285,6 +286,7 @@ def test_the_last_payload_that_says_something_is_raw():
         ("authentication_error", ErrorKind.UNAUTHORIZED),
     ],
 )
+@pytest.mark.failure(4)
 def test_errors_in_band(before, type_, kind):
     caught = failed(*before, event("error", error={"type": type_, "message": "sorry"}, request_id="req_7"))
     assert (caught.kind, caught.message, caught.request_id) == (kind, "sorry", "req_7")
@@ -354,6 +356,7 @@ def test_malformed_events(data, what):
         [b"eve"],
     ],
 )
+@pytest.mark.failure(2)
 def test_a_stream_without_a_stop_reason_is_truncated(pieces):
     assert failed(*pieces).kind == "truncated"
 

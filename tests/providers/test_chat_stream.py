@@ -154,6 +154,7 @@ def test_content_with_and_after_the_finish():
     ],
 )
 @pytest.mark.parametrize("size", [None, 1])
+@pytest.mark.failure(2)
 def test_no_finish_reason_is_truncated(cut: bytes, size: int | None):
     events, parser = run(cut, size=size)
     assert parser.error
@@ -213,6 +214,7 @@ def test_an_endless_event_is_malformed(monkeypatch: pytest.MonkeyPatch):
         (event({"choices": [], "x_groq": {"error": "over capacity"}}), "server_error", None),
     ],
 )  # fmt: skip
+@pytest.mark.failure(4)
 def test_errors_in_band(bad: bytes, kind: str, code: str | None):
     for before in ([], [text("a")]):
         parser = opened(provider="openrouter")
@@ -223,6 +225,7 @@ def test_errors_in_band(bad: bytes, kind: str, code: str | None):
         assert not parser.ended
 
 
+@pytest.mark.failure(16)
 def test_the_content_filter():
     events, parser = run(chunk({"role": "assistant"}), chunk(finish="content_filter"), tail())
     assert parser.error

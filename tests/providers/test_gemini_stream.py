@@ -204,6 +204,7 @@ def test_the_last_finish_reason_counts():
 # -- broken off ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.failure(2)
 def test_a_stream_without_a_finish_reason_is_truncated():
     for pieces in ((), (chunk(text("x")),), (event({"usageMetadata": USAGE}),), (b": ping\r\n\r\n",)):
         assert failed(*pieces).kind == "truncated"
@@ -259,6 +260,7 @@ def test_an_event_longer_than_any_answer():
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("framing", ["data: {}\r\n\r\n", "event: error\ndata: {}\n\n", "{}", "{}\r\n\r\n", "\r\n{}\n"])
+@pytest.mark.failure(4)
 def test_errors_in_band(before: tuple[bytes, ...], indent: int | None, wrapped: bool, framing: str):
     said = json.dumps([OVERLOADED] if wrapped else OVERLOADED, indent=None if "data" in framing else indent)
     for size in (1, 11, None):
@@ -275,6 +277,7 @@ def test_what_came_before_an_error_is_told_first():
     assert parser.feed(chunk(text("z"))) == parser.finish() == []
 
 
+@pytest.mark.failure(16)
 def test_a_blocked_prompt():
     said = event({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": USAGE, "modelVersion": "m"})
     error = failed(said)

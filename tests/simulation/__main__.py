@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from .cases import Case, quiet_collector
 from .cassette import cassette
 from .histogram import Histogram
-from .world import World
 
 
 def _tell(case: Case, *, smallest: bool) -> int:
@@ -20,6 +19,7 @@ def _tell(case: Case, *, smallest: bool) -> int:
     if smallest and world.complaints:
         case = case.smallest(world.complaints[0])
         world = case.run()
+    print(world.stack)
     print("\n".join(world.story))
     for complaint in world.complaints:
         print(f"seed {case.seed}: {complaint}")
@@ -30,9 +30,10 @@ def _sum_up(first: int, last: int, path: str, *, shown: bool) -> int:
     histogram, deeds, found = Histogram(), Counter(), defaultdict(list)
     for seed in range(first, last):
         case = Case.of(seed, path)
-        histogram.add(case.stack(World(path)))
         world = case.run()
         deeds.update(world.deeds)
+        if world.stack is not None:
+            histogram.add(world.stack)
         for complaint in world.complaints[:1]:
             found[complaint.invariant].append((seed, complaint))
     if shown:

@@ -72,7 +72,7 @@ class Case:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, found: _complain_of(world, found))
         stack = self.stack(world)
-        world.tell(f"stack {stack!r}")
+        world.stack = stack
         executor = stack.build(rng=Random(self.seed), shared={})
         consumers = [Consumer(plan, executor, world) for plan in self.plans]
         before = asyncio.all_tasks()
@@ -156,7 +156,7 @@ class Case:
 
 async def _look(executor: StackExecutor, world: World) -> None:
     """See what is under way now and then: where nothing ever were, that nothing is left would say little."""
-    for moment in (0.3, 0.5, 1.5, 3, 20):
+    for moment in (0.7, 4):
         await asyncio.sleep(moment)
         for state in executor.snapshot().values():
             world.deeds.update(f"busy {name.rpartition('.')[2]}" for name in busy(state))

@@ -8,9 +8,9 @@ from lamellar import End, LamellarError, Outcome, Restart, Stack, Start, StreamI
 from lamellar.chat.content import reasoning_of, text_of
 from lamellar.chat.events import Progress
 from lamellar.errors import StreamClosedError
+from lamellar.middleware import SimulateStream
 from lamellar.root import StackExecutor
 
-from lamellar.middleware import SimulateStream
 from .consumers import Consumer
 from .stacks import attempts_bound, every, hedges, total_bound
 from .world import Invariant, World, plain
@@ -116,6 +116,8 @@ def _interruption(consumer: Consumer, stack: Stack, world: World) -> Found:
         return
     if not consumer.opened and failure.partial:
         yield Invariant.ONE_ANSWER, f"was told of a part {failure.partial!r} that was never delivered"
+    if not consumer.opened and failure.type is StreamInterruptedError:
+        yield Invariant.ORDER, f"was told of a break before anything was delivered: {failure}"
     if consumer.events and failure.partial != consumer.held.text:
         yield Invariant.ONE_ANSWER, f"was told of the part {failure.partial!r}, and holds {consumer.held.text!r}"
     if consumer.opened and any(failure.judged):

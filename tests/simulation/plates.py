@@ -156,8 +156,8 @@ def _breaker(rng: Random, world: World) -> LayerSpec:
     if rng.random() < 0.2:
         return CircuitBreaker(consecutive_failures=1, open_for=2, per=(), share="circuits")
     return CircuitBreaker(
-        consecutive_failures=rng.randint(1, 2),
-        open_for=rng.choice((1, 4)),
+        consecutive_failures=rng.choice((1, 1, 2)),
+        open_for=rng.choice((0.5, 3)),
         open_max=rng.choice((None, 16)),
         quota_open_for=rng.choice((None, 5)),
         probes=rng.randint(1, 2),
@@ -212,7 +212,7 @@ def _transform(rng: Random, world: World) -> LayerSpec:
             {"event": shout, "response": shouted},
         )
     )
-    return Transform(**hooks, identified_as=" ".join(f"{name}={hook.__name__}" for name, hook in hooks.items()))
+    return Transform(**hooks, fingerprint=" ".join(f"{name}={hook.__name__}" for name, hook in hooks.items()))
 
 
 def _chaos(rng: Random, world: World) -> LayerSpec:

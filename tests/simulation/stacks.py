@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from random import Random
 
 from lamellar import ExecutorSpec, LayerSpec, Stack, Target
-from lamellar.middleware import Cache, ConcurrencyLimit, Fallback, Hedge, KindPolicy, RateLimit, Replay, Retry, Route, Timeout
+from lamellar.middleware import (
+    Cache,
+    ConcurrencyLimit,
+    Fallback,
+    Hedge,
+    KindPolicy,
+    RateLimit,
+    Replay,
+    Retry,
+    Route,
+    Timeout,
+)
 from lamellar.spec import Spec
 
 from .plates import COMPOSITES, KINDS, LAYERS, composite, layer
@@ -18,15 +29,22 @@ __all__ = ["PAIRS", "attempts_bound", "every", "random_stack", "smaller", "total
 PAIRS = tuple((outer, inner) for outer in KINDS for inner in KINDS)
 """Every ordered pair of kinds, two of one kind too; the seed says which of them a stack must have."""
 
+_WITH_A_COMPOSITE = tuple(pair for pair in PAIRS if not COMPOSITES.keys().isdisjoint(pair))
+
 _DEEPEST = 3
 """Composites in one another."""
 
 
 def wanted_pair(seed: int, nth: int) -> tuple[str, str]:
-    """A pair that the stack of this seed has: so many seeds in a row as there are pairs have each pair once."""
-    place = seed % len(PAIRS)
-    round_, step = seed // len(PAIRS), (1, 110, 331)[nth]  # none divides the number of pairs: each walks through all
-    return PAIRS[(place * step + (round_ * 17 + 1) * nth) % len(PAIRS)]
+    """A pair that the stack of this seed has: in a row of seeds each pair comes as often as any other.
+
+    The third is one with a composite in it: of those chance alone makes fewer, as only the last plate can be one.
+    """
+    if nth == 0:
+        return PAIRS[seed % len(PAIRS)]
+    if nth == 1:
+        return PAIRS[(seed * 110 + seed // len(PAIRS) * 17) % len(PAIRS)]  # 110 divides nothing: it walks through all
+    return _WITH_A_COMPOSITE[(seed * 7 + seed // len(PAIRS)) % len(_WITH_A_COMPOSITE)]
 
 
 class _Builder:
@@ -40,7 +58,7 @@ class _Builder:
         """The kinds on one way from the outside to a target, those of this seed's pairs among them."""
         rng = self.rng
         kinds = []
-        for nth in range(rng.choice((1, 2, 3, 3))):
+        for nth in range(rng.choice((1, 2, 3, 3, 3))):
             outer, inner = wanted_pair(self.seed, nth)
             place = rng.randint(0, len(kinds))
             kinds.insert(place, outer)

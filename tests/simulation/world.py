@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from enum import StrEnum
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
-from lamellar import Outcome
+from lamellar import Outcome, Stack
 
 __all__ = ["CALL", "EMAIL", "Complaint", "Invariant", "Spans", "TargetCall", "World", "plain"]
 
@@ -96,6 +96,7 @@ class World:
 
     def __init__(self, cassette: str) -> None:
         self.cassette = cassette
+        self.stack: Stack | None = None
         self.target_calls: list[TargetCall] = []
         self.begun: set[str] = set()
         """Every text that a target set out to say, whole; plain."""

@@ -15,6 +15,7 @@ from lamellar.masking import scrub, show
 from lamellar.sizes import Size, in_bytes
 from lamellar.spec import LayerSpec
 
+from ..shared import take_identity
 from .store import CacheStore
 
 if TYPE_CHECKING:
@@ -119,9 +120,7 @@ class Cache(LayerSpec):
     @model_validator(mode="before")
     @classmethod
     def _identity_says_the_same(cls, data: object) -> object:
-        if isinstance(data, dict) and "identity" in data and "fingerprint" not in data:
-            return {"fingerprint" if name == "identity" else name: value for name, value in data.items()}
-        return data
+        return take_identity(data)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -38,7 +38,7 @@ class Transform(LayerSpec):
         event: Takes a content event of a stream (`Chunk`, `ReasoningChunk`, `ThoughtSignatureChunk` or
             `ToolCallChunk`) and returns it, another one, several in a list or tuple, or None to drop it. No coroutine.
             `End.content` follows what was delivered.
-        identified_as: What stands for the functions in the key of a `Cache` outside; needed where one of them has no
+        fingerprint: What stands for the functions in the key of a `Cache` outside; needed where one of them has no
             importable name, such as a lambda.
 
     Raises:
@@ -53,7 +53,7 @@ class Transform(LayerSpec):
     model: CodeRef | None = None
     response: CodeRef | None = None
     event: CodeRef | None = None
-    identified_as: str | None = None
+    fingerprint: str | None = None
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
@@ -73,12 +73,12 @@ class Transform(LayerSpec):
         Raises:
             ConfigError: One of them has no such name, and nothing stands for it.
         """
-        if self.identified_as is not None:
-            return {self.kind: self.identified_as}
+        if self.fingerprint is not None:
+            return {self.kind: self.fingerprint}
         return {self.kind: {name: self._reference(name) for name in HOOKS if getattr(self, name) is not None}}
 
     def _reference(self, name: str) -> str:
         try:
             return reference_to(getattr(self, name))
         except ConfigError as error:
-            raise ConfigError(f"{name}: {error}; or give the transform identified_as='...'") from None
+            raise ConfigError(f"{name}: {error}; or give the transform fingerprint='...'") from None

@@ -72,6 +72,7 @@ async def test_one_entry_serves_both_kinds_of_call(first, second, single_flight:
     assert kept.usage == USAGE, "what the answer cost when it was made"
 
 
+@pytest.mark.failure(27)
 async def test_a_kept_answer_streams_as_events_by_the_contract() -> None:
     async with Stack(Cache(), ScriptedExecutor(RICH)).build() as executor:
         await ask(executor)

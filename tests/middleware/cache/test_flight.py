@@ -61,6 +61,7 @@ async def no_tasks_left() -> None:
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("subset", SUBSETS)
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.failure(28)
 def test_fifty_equal_calls_are_one_whoever_is_cancelled(kind: str, subset: str, moment: str) -> None:
     leaf = ScriptedExecutor(slowly(), "afresh")
 

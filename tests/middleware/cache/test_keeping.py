@@ -61,6 +61,7 @@ def ends(reason: str | None, content: str = "text") -> Scripted:
     ],
     ids=["completed", "stop", "unsaid", "filtered", "other", "cut", "cut-by-the-caller", "empty"],
 )
+@pytest.mark.failure(26)
 async def test_only_whole_answers_are_kept(given, options, kept: bool, single_flight: bool, way) -> None:
     leaf = ScriptedExecutor(given, given)
     async with Stack(Cache(single_flight=single_flight), leaf).build() as executor:
@@ -70,6 +71,7 @@ async def test_only_whole_answers_are_kept(given, options, kept: bool, single_fl
 
 
 @pytest.mark.parametrize("single_flight", [True, False])
+@pytest.mark.failure(26)
 async def test_what_broke_is_not_kept(single_flight: bool) -> None:
     broken = [Chunk("Par"), ExecutorError("connection", "reset")]
     truncated = [Chunk("Par")]
@@ -145,6 +147,7 @@ async def test_an_answer_that_is_handed_out_after_the_close_is_not_kept() -> Non
 @pytest.mark.parametrize("way", BOTH_WAYS)
 @pytest.mark.parametrize("store_fallback", [False, True])
 @pytest.mark.parametrize("single_flight", [True, False])
+@pytest.mark.failure(25)
 async def test_the_answer_of_a_fallback_is_not_kept_for_the_primary(single_flight, store_fallback, way) -> None:
     primary = ScriptedExecutor(ExecutorError("overloaded", "busy"), whole())
     other = ScriptedExecutor("from the other")

@@ -108,12 +108,14 @@ def test_every_field_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.failure(24)
 def test_every_field_of_a_request_changes_the_key(name: str) -> None:
     keys = [key(ChatRequest()), *[key(ChatRequest(**{name: value})) for value in REQUESTS[name]]]
     assert len(set(keys)) == len(keys)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.failure(24)
 def test_every_option_that_is_sent_changes_the_key(name: str) -> None:
     keys = [key(), *[key(options=ChatOptions(**{name: value})) for value in OPTIONS[name]]]
     assert len(set(keys)) == len(keys)

@@ -64,6 +64,7 @@ def test_a_circuit_for_each_tag():
     run(scenario)
 
 
+@pytest.mark.failure(31)
 def test_the_map_of_circuits_is_bounded():
     async def scenario():
         bench = Bench(CircuitBreaker(consecutive_failures=1), BUSY, *["ok"] * 3000)

@@ -98,6 +98,7 @@ def test_what_is_older_than_the_window_is_forgotten():
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ErrorKind if kind not in OF_KEY_AND_MODEL])
+@pytest.mark.failure(21)
 def test_only_the_providers_faults_count(kind: ErrorKind):
     async def scenario():
         bench = Bench(CircuitBreaker(consecutive_failures=1), failing(kind), target=True)
@@ -250,6 +251,7 @@ def test_a_stream_that_is_left_is_no_verdict():
 # -- for how long ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.failure(13)
 def test_an_exhausted_quota_opens_it_at_once_and_for_long():
     async def scenario():
         bench = Bench(CircuitBreaker(quota_open_for=200), failing("quota_exhausted"), "ok")
@@ -277,6 +279,7 @@ def test_a_quota_may_count_as_any_failure():
     run(scenario)
 
 
+@pytest.mark.failure(21)
 def test_of_two_ends_the_later_one_holds():
     async def scenario():
         bench = Bench(

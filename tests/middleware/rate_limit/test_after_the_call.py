@@ -81,6 +81,7 @@ def test_a_whole_answer_is_settled_at_once() -> None:
     ],
 )
 @pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.failure(22)
 def test_only_what_never_left_us_is_given_back(error: Exception, requests: int, tokens: int, streaming: bool) -> None:
     async def main() -> None:
         layer = RateLimit(requests_per_minute=10, tokens_per_minute=10_000, burst=1)

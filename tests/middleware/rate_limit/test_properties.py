@@ -6,6 +6,7 @@ import asyncio
 import math
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -148,6 +149,7 @@ class Run:
 @example({"tokens_per_minute": 100, "burst": 0.1}, [Call(0, 60), Call(0, 30), Call(0, 60), Call(1, 10)])
 @example({"tokens_per_minute": 10, "burst": 0.1}, [Call(0, 120), Call(0, 1), Call(5, 120), Call(5, 0)])
 @example({"burst": 1.0}, [Call(0, 1, lasts=0, pause=10), Call(1, 1), Call(2, 1, within=1)])
+@pytest.mark.failure(22)
 def test_no_window_overflows_and_nothing_is_left(options: dict, script: list[Call]) -> None:
     run = Run(options, script)
     run.check_windows()

@@ -121,6 +121,7 @@ def test_a_pause_is_the_keys_own() -> None:
     run_virtual(main())
 
 
+@pytest.mark.failure(31)
 def test_the_keys_are_bounded_and_none_that_is_in_use_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limiter_module, "_MOST", 3)
 

@@ -248,6 +248,7 @@ class Kept:
         raise NotImplementedError
 
 
+@pytest.mark.failure(29)
 def test_a_hit_records_no_usage_and_says_so(told: Telemetry) -> None:
     from lamellar_middleware.tracing.executor import TracingExecutor
 

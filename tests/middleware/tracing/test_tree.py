@@ -175,6 +175,7 @@ def test_an_interrupted_stream(told: Telemetry) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"capture_content": True}, {"per_chunk_metrics": True}], ids=str)
 @pytest.mark.parametrize("how", ["break", "aclose", "other task", "collected", "cancelled", "stack closed"])
+@pytest.mark.failure(9)
 def test_however_a_stream_ends_its_spans_are_exported_once(told: Telemetry, how: str, options: dict) -> None:
     async def main() -> None:
         executor = retrying(told, ScriptedExecutor(STALLS), **options).build()

@@ -35,6 +35,7 @@ async def one_call(engine: object) -> bytes:
 
 
 @pytest.mark.parametrize("kind", OWN)
+@pytest.mark.failure(30)
 def test_two_loops_over_one_engine_and_nobody_closes(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """No noise: the warnings would be errors, and aiohttp would also log."""
     engine = own_engine(kind, NetworkOptions())
@@ -290,6 +291,7 @@ class RetryTransport(httpx.AsyncBaseTransport):
     pass
 
 
+@pytest.mark.failure(10)
 def test_clients_that_retry_by_themselves() -> None:
     assert retries_by_itself(httpx.AsyncClient()) is None
     assert retries_by_itself(httpx2.AsyncClient()) is None
