@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lamellar import ChatOptions, ChatRequest, Chunk, End, LlmExecutor, Restart, Start, Stack, Target, Usage
+from lamellar import ChatOptions, ChatRequest, Chunk, End, LlmExecutor, Restart, Stack, Start, Target, Usage
 from lamellar.middleware import Fallback
 from lamellar.providers import OpenAI
 from lamellar.testing.simulator import Answer, ProviderSimulator, RequestLog

@@ -51,7 +51,17 @@ def is_full(config: pytest.Config) -> bool:
     """Whether the whole suite is run, and runs here: not a part of it, nor a list of it."""
     if hasattr(config, "workerinput") or not config.pluginmanager.has_plugin("terminalreporter"):
         return False
-    options = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "collectonly", "lf", "last_failed", "maxfail")
+    options = (
+        "keyword",
+        "markexpr",
+        "deselect",
+        "ignore",
+        "ignore_glob",
+        "collectonly",
+        "lf",
+        "last_failed",
+        "maxfail",
+    )
     if any(config.getoption(name, None) for name in options):
         return False
     return {Path(config.rootpath, each).resolve() for each in config.args} == {TESTS}

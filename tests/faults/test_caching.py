@@ -138,9 +138,7 @@ async def test_fifty_equal_calls_are_one_request_though_the_first_is_cancelled(e
         async with stack(simulator, engine, Cache()).build() as executor:
             leader = asyncio.create_task(ask(executor, streaming))
             await simulator.wait_for_async(lambda _: gate.waiting == 1)
-            hasty = asyncio.create_task(
-                ask(executor, streaming, options=ChatOptions(call=CallContext(timeout=0.05)))
-            )
+            hasty = asyncio.create_task(ask(executor, streaming, options=ChatOptions(call=CallContext(timeout=0.05))))
             followers = [asyncio.create_task(ask(executor, streaming)) for _ in range(48)]
             (own,) = await asyncio.gather(hasty, return_exceptions=True)
             assert isinstance(own, LamellarError)

@@ -84,7 +84,10 @@ async def test_each_target_gets_its_own_parameters(engine: str, streaming: bool)
         async with Stack(Fallback(*targets)).build() as executor:
             assert await ask(executor, streaming, options=options) == TEXT
         (first,), (second,) = asked(simulator, "primary"), asked(simulator, "spare")
-    sent = [{name: each.json.get(name) for name in ("temperature", "top_p", "seed", "reasoning")} for each in (first, second)]
+    sent = [
+        {name: each.json.get(name) for name in ("temperature", "top_p", "seed", "reasoning")}
+        for each in (first, second)
+    ]
     assert sent[0] == {"temperature": 0.2, "top_p": 0.9, "seed": 7, "reasoning": {"effort": "low"}}
     assert sent[1] == {"temperature": None, "top_p": 0.9, "seed": None, "reasoning": None}
     assert not {"temperature", "seed", "reasoning"} & second.json.keys(), "absent, not null"

@@ -8,7 +8,16 @@ import time
 import pytest
 from tests.faults.bench import REQUEST, SPARE, TEXT, WHOLE, all_closed, ask, asked, counts, pair, stack
 
-from lamellar import CallContext, ChatOptions, ErrorKind, ExecutorError, LamellarError, LlmExecutor, Stack, StreamInterruptedError
+from lamellar import (
+    CallContext,
+    ChatOptions,
+    ErrorKind,
+    ExecutorError,
+    LamellarError,
+    LlmExecutor,
+    Stack,
+    StreamInterruptedError,
+)
 from lamellar.middleware import Retry, Timeout
 from lamellar.testing import FastClock
 from lamellar.testing.simulator import (

@@ -10,7 +10,17 @@ import pytest
 from tests.middleware.tracing.telemetry import Telemetry
 
 from lamellar import CallContext, ChatMessage, ChatOptions, ChatRequest, LamellarError, Stack, Target
-from lamellar.middleware import Budget, Cache, CircuitBreaker, ConcurrencyLimit, Fallback, Log, RateLimit, Retry, Timeout
+from lamellar.middleware import (
+    Budget,
+    Cache,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    Fallback,
+    Log,
+    RateLimit,
+    Retry,
+    Timeout,
+)
 from lamellar.providers import Anthropic, Gemini, OpenAI
 from lamellar.testing.simulator import (
     Answer,

@@ -125,7 +125,9 @@ async def test_a_caller_that_leaves_stops_the_provider(engine: str, way: object)
         async with stack(simulator, engine, max_connections=2).build() as executor:
             for number in range(3):
                 await way(executor)  # type: ignore[operator]
-                await simulator.wait_for_async(lambda server, at=number: server.requests[at].outcome == "client_left", 2)
+                await simulator.wait_for_async(
+                    lambda server, at=number: server.requests[at].outcome == "client_left", 2
+                )
             await all_closed(simulator)
             assert (await executor.exec_chat_response("m", REQUEST)).text == TEXT
         assert simulator.request_count == 4
@@ -146,13 +148,20 @@ async def test_a_break_leaves_no_span_open_and_detaches_nothing(engine: str, cap
     spans = told.spans  # each once
     roots = [span for span in spans if span.name in {way.__name__ for way in WAYS}]
     assert len(roots) == len(WAYS)
-    below = {span.context.span_id: [each for each in spans if each.parent and each.parent.span_id == span.context.span_id] for span in spans}
+    below = {
+        span.context.span_id: [each for each in spans if each.parent and each.parent.span_id == span.context.span_id]
+        for span in spans
+    }
     for root in roots:
         (call,) = below[root.context.span_id]
         (attempt,) = below[call.context.span_id]
         assert call.end_time is not None
         assert attempt.end_time is not None
     assert len(spans) == 3 * len(WAYS)
-    noise = [record for record in caplog.records if record.name.startswith(("opentelemetry", "asyncio")) and record.levelno >= logging.WARNING]
+    noise = [
+        record
+        for record in caplog.records
+        if record.name.startswith(("opentelemetry", "asyncio")) and record.levelno >= logging.WARNING
+    ]
     assert not noise
     assert "detach" not in caplog.text

@@ -136,9 +136,7 @@ def plays() -> dict[tuple[str, str], Play]:
     """All trials, and the whole answers on both engines, at the same time."""
 
     async def play_all() -> list[list[Play]]:
-        trials = [
-            play_faults([BY_KEY[key] for key in each.said], speed=each.speed, make=each.make) for each in TRIALS
-        ]
+        trials = [play_faults([BY_KEY[key] for key in each.said], speed=each.speed, make=each.make) for each in TRIALS]
         faults = [BY_KEY[key] for key in WHOLE_ANSWERS]
         whole = [play_faults(faults, speed=15, engine=engine, streaming=False) for engine in ENGINES]
         return await asyncio.gather(*trials, *whole)

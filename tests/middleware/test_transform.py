@@ -297,7 +297,8 @@ def test_the_identity_is_the_functions_names_or_what_stands_for_them() -> None:
     assert Transform(request="os.path:join").identity() == {"transform": {"request": "posixpath:join"}}
     with pytest.raises(ConfigError, match=r"request: .* or give the transform fingerprint='...'"):
         Transform(request=lambda request: request).identity()
-    named = Transform(request=lambda request: request, fingerprint="brief-1")
+    named = Transform(request=lambda request: request, identity="brief-1")
+    assert named.fingerprint == "brief-1"
     assert named.identity() == {"transform": "brief-1"}
 
 

@@ -27,7 +27,7 @@ def cassette() -> Iterator[str]:
 
 
 async def _record(path: str) -> None:
-    said = ScriptedExecutor(answer(RECORDED.split(" ", 1)[0:1] + [" " + RECORDED.split(" ", 1)[1]]), repeat=True)
+    said = ScriptedExecutor(answer(RECORDED.partition(" ")), repeat=True)
     async with Stack(Record(path=path), said).build() as executor:
         for model in (*MODELS, "own"):
             for prompt in PROMPTS:

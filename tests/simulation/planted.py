@@ -16,13 +16,12 @@ from lamellar.accumulate import Accumulator
 from lamellar.clock import Interruption
 from lamellar.ending import StreamCore, run_callback
 from lamellar.errors import StreamInterruptedError
-from lamellar.live import LiveAttempt
 from lamellar.scope import CallScope, use_scope
 from lamellar.source import Finish, InnerSource
 from lamellar.stream import LlmEventStream
 from lamellar.watch import AttemptWatch
 from lamellar_middleware.balance.pool import Use
-from lamellar_middleware.budget.executor import _Running
+from lamellar_middleware.budget.ledger import Ledger
 from lamellar_middleware.cache.flight import Flight
 from lamellar_middleware.circuit_breaker.circuit import Circuit
 from lamellar_middleware.concurrency_limit.permit import Permit
@@ -73,7 +72,7 @@ def bug(name: str, *breaks: Invariant, where: str | None = None) -> Callable[[Ca
 # -- in the core -------------------------------------------------------------------------------------------------------
 
 
-@bug("a layer does not pass the end on to the stream inside", Invariant.TARGETS)
+@bug("a layer does not pass the end on to the stream inside", Invariant.TARGETS, Invariant.ATTEMPTS)
 def _(patch: Patch) -> None:
     patch.setattr(InnerSource, "finish", lambda self, finish: None)
 
@@ -157,25 +156,6 @@ def _(patch: Patch) -> None:
     patch.setattr(StreamInterruptedError, "__init__", init)
 
 
-@bug("a refused try keeps its task, and so the stream that the task made", Invariant.TARGETS, where="hedge")
-def _(patch: Patch) -> None:
-    begin, refused = CallScope.begin_attempt, CallScope.refused
-
-    def keep(self: CallScope, *said: object) -> None:
-        begun: list[LiveAttempt] = []
-
-        def noted(scope: CallScope, *args: str) -> LiveAttempt:
-            begun.append(begin(scope, *args))
-            return begun[0]
-
-        patch.setattr(CallScope, "begin_attempt", noted)
-        refused(self, *said)  # type: ignore[arg-type]
-        patch.setattr(CallScope, "begin_attempt", begin)
-        begun[0].task = LiveAttempt(0, "", "", "", 0.0).task
-
-    patch.setattr(CallScope, "refused", keep)
-
-
 # -- in the layers -----------------------------------------------------------------------------------------------------
 
 
@@ -214,9 +194,9 @@ def _(patch: Patch) -> None:
     )
 
 
-@bug("a reservation is kept when its call fails", Invariant.LEAKS, where="budget")
+@bug("what was set aside for a call is not given back", Invariant.LEAKS, where="budget")
 def _(patch: Patch) -> None:
-    patch.setattr(_Running, "failed", lambda self, error: None)
+    patch.setattr(Ledger, "_give_back", lambda self, estimate: None)
 
 
 @bug("a balanced call counts for ever when it is canceled", Invariant.LEAKS, where="balance")
@@ -242,7 +222,7 @@ def _(patch: Patch) -> None:
     patch.setattr(Flight, "leave", keeping)
 
 
-@bug("the losers of a hedge are not told", Invariant.TARGETS, Invariant.LEAKS, Invariant.NO_HANG, where="hedge")
+@bug("the losers of a hedge are not told", Invariant.TARGETS, Invariant.LEAKS, Invariant.ATTEMPTS, where="hedge")
 def _(patch: Patch) -> None:
     def leave_them(self: Race[object]) -> None:  # type: ignore[type-var]
         self._racers = []

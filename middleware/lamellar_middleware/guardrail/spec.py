@@ -10,6 +10,8 @@ from lamellar.coderef import CodeRef, reference_to
 from lamellar.errors import ConfigError
 from lamellar.spec import LayerSpec
 
+from ..shared import take_identity
+
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
     from lamellar.executor import LlmExecutor
@@ -58,9 +60,7 @@ class Guardrail(LayerSpec):
     @model_validator(mode="before")
     @classmethod
     def _identity_says_the_same(cls, data: object) -> object:
-        if isinstance(data, dict) and "identity" in data and "fingerprint" not in data:
-            return {"fingerprint" if name == "identity" else name: value for name, value in data.items()}
-        return data
+        return take_identity(data)
 
     @field_validator("on_request", "on_response", "on_text", mode="before")
     @classmethod

@@ -10,6 +10,8 @@ from lamellar.coderef import CodeRef, reference_to
 from lamellar.errors import ConfigError
 from lamellar.spec import LayerSpec
 
+from ..shared import take_identity
+
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
     from lamellar.executor import LlmExecutor
@@ -54,6 +56,11 @@ class Transform(LayerSpec):
     response: CodeRef | None = None
     event: CodeRef | None = None
     fingerprint: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _identity_says_the_same(cls, data: object) -> object:
+        return take_identity(data)
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
