@@ -62,14 +62,23 @@ class Question(Generic[ResultT]):
         self.options = options
         self.scope = scope
 
-    async def ask(self, target: TargetExecutor, scope: CallScope | None) -> ResultT | ExecutorError | RejectedError:
-        """One target's answer in this view of the scope, or its error as a value, whose traceback ends here."""
+    async def ask(
+        self, target: TargetExecutor, scope: CallScope | None, chat_req: ChatRequest | None = None
+    ) -> ResultT | ExecutorError | RejectedError:
+        """One target's answer in this view of the scope, or its error as a value, whose traceback ends here.
+
+        Args:
+            target: Who is asked.
+            scope: The view.
+            chat_req: The request, where it is another than the caller's.
+        """
+        chat_req = chat_req or self.chat_req
         tried = scope.attempt_count if scope is not None else 0
         try:
             if scope is self.scope:
-                return await self.operation(target, self.model, self.chat_req, self.options)
+                return await self.operation(target, self.model, chat_req, self.options)
             with use_scope(scope):
-                return await self.operation(target, self.model, self.chat_req, self.options)
+                return await self.operation(target, self.model, chat_req, self.options)
         except (ExecutorError, RejectedError) as error:
             if scope is not None and isinstance(error, RejectedError) and scope.attempt_count == tried:
                 scope.refused(target.name, target.inner.name, target.model or self.model, error)

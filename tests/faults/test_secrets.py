@@ -85,7 +85,7 @@ def shown(value: object) -> str:
 
 
 async def everything_told(stack: Stack) -> tuple[str, str]:
-    """Both kinds of call twice: what their errors show (tracebacks with all locals left out), and what else is shown."""
+    """Both kinds of call, twice: what their errors show, tracebacks included, and what else there is to be seen."""
     errors, others = [], [repr(stack), stack.describe()]
     async with stack.build() as executor:
         for call in (executor.exec_chat_response, executor.exec_chat_stream_events) * 2:

@@ -89,3 +89,26 @@ def test_a_marked_test_that_did_not_run_is_missed(
     stats: dict[str, list[SimpleNamespace]], said: dict[str, str]
 ) -> None:
     assert tally.missing(stats, ["a", "b"]) == said
+
+
+@pytest.mark.parametrize(
+    ("args", "options", "full"),
+    [
+        (["tests"], {}, True),
+        ([str(tally.TESTS)], {}, True),
+        (["tests/faults"], {}, False),
+        (["tests", "docs"], {}, False),
+        (["tests"], {"keyword": "s01"}, False),
+        (["tests"], {"collectonly": True}, False),
+    ],
+)
+def test_only_a_full_run_is_held_to_it(
+    args: list[str], options: dict[str, object], full: bool, request: pytest.FixtureRequest
+) -> None:
+    config = SimpleNamespace(
+        args=args,
+        rootpath=tally.TESTS.parent,
+        getoption=options.get,
+        pluginmanager=request.config.pluginmanager,
+    )
+    assert tally.is_full(config) is full

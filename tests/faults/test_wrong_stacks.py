@@ -123,7 +123,7 @@ TRIALS = [
         },
         speed=40,
     ),
-    Trial(unguarded, {"S15": "requests at the primary once the circuit should have been open"}, speed=30),
+    Trial(unguarded, {"S15": "requests at the primary once the circuit should have been open"}, speed=15),
 ]
 
 

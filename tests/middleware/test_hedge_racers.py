@@ -148,6 +148,22 @@ def test_a_winner_that_nobody_waits_for_any_more_is_closed() -> None:
     run_virtual(main())
 
 
+def test_a_stream_that_nobody_holds_is_let_go_of_although_its_racer_was_refused_elsewhere_before() -> None:
+    async def main() -> None:
+        second = leaf("b", [Chunk("b"), Hang()])
+        first = Target(ScriptedExecutor("never"), name="a")
+        async with Stack(Hedge(Target(Fallback(first, second), name="both"), leaf("c", SILENT))).build() as executor:
+            executor.isolate("both/a")
+            stream = await executor.exec_chat_stream_events("m", REQUEST)
+            assert [each.outcome for each in stream.attempts] == [Outcome.REFUSED, None]
+            del stream
+            gc.collect()
+            await asyncio.sleep(0)
+            assert second.open_streams == 0
+
+    run_virtual(main())
+
+
 @pytest.mark.parametrize("at", [0.5, 1.5])
 @pytest.mark.parametrize("stream", [False, True])
 def test_cancelling_the_caller_cancels_every_racer(at: float, stream: bool) -> None:

@@ -339,11 +339,11 @@ class TestTheConsumer:
                     async for piece in stream.text():
                         pieces.append(piece)
                 except StreamInterruptedError as error:
-                    return pieces, error.kind
-            return pieces, None
+                    return pieces, error.kind, len(error.attempts)
+            return pieces, None, len(stream.attempts)
 
-        assert run_virtual(main(fallen(cut(*chunks("ab")), whole(*chunks("abc"))))) == (["ab", "c"], None)
-        assert run_virtual(main(fallen(cut(*chunks("ab")), whole(*chunks("x"))))) == (["ab"], ErrorKind.CONNECTION)
+        assert run_virtual(main(fallen(cut(*chunks("ab")), whole(*chunks("abc"))))) == (["ab", "c"], None, 2)
+        assert run_virtual(main(fallen(cut(*chunks("ab")), whole(*chunks("x"))))) == (["ab"], ErrorKind.CONNECTION, 2)
 
     @pytest.mark.parametrize("how", ["close", "cancel"])
     @pytest.mark.parametrize("after", [0.2, 3], ids=["in the backoff", "while the next one is silent"])

@@ -28,7 +28,7 @@ from lamellar import (
 )
 from lamellar.chat.content import text_of
 from lamellar.scope import current_scope
-from lamellar.source import Finish
+from lamellar.source import Finish, FinishCallback
 
 from .world import CALL, EMAIL, Invariant, World
 
@@ -261,7 +261,9 @@ class Consumer:
             await self.stream.aclose()
 
 
-def _noting(outcomes: list[Outcome]) -> object:
+def _noting(outcomes: list[Outcome]) -> FinishCallback:
+    """A callback that holds neither the stream nor its error."""
+
     def note(finish: Finish) -> None:
         outcomes.append(finish.outcome)
 

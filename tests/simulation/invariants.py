@@ -8,8 +8,10 @@ from lamellar import End, LamellarError, Outcome, Restart, Stack, Start, StreamI
 from lamellar.chat.content import reasoning_of, text_of
 from lamellar.chat.events import Progress
 from lamellar.errors import StreamClosedError
+from lamellar.executor import walk
 from lamellar.middleware import SimulateStream
 from lamellar.root import StackExecutor
+from lamellar_middleware.rate_limit.executor import RateLimitExecutor
 
 from .consumers import Consumer
 from .stacks import attempts_bound, every, hedges, total_bound
@@ -169,6 +171,11 @@ def judge_remains(executor: StackExecutor, world: World) -> None:
     for place, state in executor.snapshot().items():
         for name in busy(state):
             world.complain(Invariant.LEAKS, f"{place}.{name} in {state}")
+    for each in walk(executor):
+        if isinstance(each, RateLimitExecutor):  # its queue is no part of the snapshot
+            queues = {label: levels for label, levels in each.limiter.levels().items() if levels["waiting"]}
+            if queues:
+                world.complain(Invariant.LEAKS, f"callers in the queues of a rate limit: {queues}")
     if world.spans.open:
         world.complain(Invariant.SPANS, f"open: {sorted(world.spans.open.values())}")
     if world.spans.twice:

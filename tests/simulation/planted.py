@@ -209,7 +209,7 @@ def _(patch: Patch) -> None:
     patch.setattr(Circuit, "neutral", lambda self, probe: None)
 
 
-@bug("a cache keeps what was abandoned", Invariant.ONE_ANSWER, where="cache")
+@bug("a cache keeps what was abandoned", Invariant.ONE_ANSWER, Invariant.ONE_OUTCOME, where="cache")
 def _(patch: Patch) -> None:
     leave = Flight.leave
 

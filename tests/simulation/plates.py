@@ -6,9 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from random import Random
 
-from lamellar import ChatOptions, ChatRequest, ChatResponse, Chunk, ExecutorSpec, LayerSpec, Target
-from lamellar.chat.content import Text
-from lamellar.chat.events import ReasoningChunk, StreamEvent
+from lamellar import ExecutorSpec, LayerSpec, Target
 from lamellar.middleware import (
     AdaptiveLimit,
     Balance,
@@ -39,6 +37,19 @@ from lamellar.middleware import (
     Transform,
 )
 
+from .hooks import (
+    by_day,
+    halves,
+    large_ones,
+    let_through,
+    no_reasoning,
+    not_green,
+    same_options,
+    same_request,
+    shout,
+    shouted,
+    think_about_it,
+)
 from .world import World
 
 __all__ = ["COMPOSITES", "HTTP", "KINDS", "LAYERS", "LEAVES", "composite", "layer"]
@@ -48,57 +59,6 @@ HTTP = {"anthropic", "auto", "gemini", "openai"}
 
 LEAVES = {"replay"}
 """Registered leaves that take part as targets beside the simulated ones."""
-
-
-# -- functions of a user's -------------------------------------------------------------------------------------------
-
-
-def let_through(subject: object) -> None:
-    return None
-
-
-async def think_about_it(subject: object) -> bool:
-    return True
-
-
-def not_green(text: str) -> str | None:
-    return "green" if "night" in text.casefold() else None
-
-
-def same_request(chat_req: ChatRequest) -> ChatRequest:
-    return chat_req
-
-
-def same_options(options: ChatOptions) -> ChatOptions:
-    return options
-
-
-def shout(event: StreamEvent) -> StreamEvent:
-    return Chunk(event.content.upper()) if isinstance(event, Chunk) else event
-
-
-def halves(event: StreamEvent) -> list[StreamEvent]:
-    if not isinstance(event, Chunk):
-        return [event]
-    middle = len(event.content) // 2
-    return [Chunk(event.content[:middle]), Chunk(event.content[middle:])]
-
-
-def no_reasoning(event: StreamEvent) -> StreamEvent | None:
-    return None if isinstance(event, ReasoningChunk) else event
-
-
-def shouted(response: ChatResponse) -> ChatResponse:
-    parts = tuple([Text(part.text.upper()) if isinstance(part, Text) else part for part in response.content])
-    return response.model_copy(update={"content": parts})
-
-
-def by_day(response: ChatResponse) -> bool:
-    return "night" not in response.text.casefold()
-
-
-def large_ones(model: str, chat_req: ChatRequest, options: ChatOptions | None) -> str | None:
-    return "other" if model == "other" else None
 
 
 # -- layers ------------------------------------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ PAIRS = tuple((outer, inner) for outer in KINDS for inner in KINDS)
 
 _WITH_A_COMPOSITE = tuple(pair for pair in PAIRS if not COMPOSITES.keys().isdisjoint(pair))
 
+_STRIDE = 7919
+"""A prime, so that steps of it walk through any list that is not as long."""
+
 _DEEPEST = 3
 """Composites in one another."""
 
@@ -43,8 +46,8 @@ def wanted_pair(seed: int, nth: int) -> tuple[str, str]:
     if nth == 0:
         return PAIRS[seed % len(PAIRS)]
     if nth == 1:
-        return PAIRS[(seed * 110 + seed // len(PAIRS) * 17) % len(PAIRS)]  # 110 divides nothing: it walks through all
-    return _WITH_A_COMPOSITE[(seed * 7 + seed // len(PAIRS)) % len(_WITH_A_COMPOSITE)]
+        return PAIRS[(seed * _STRIDE + seed // len(PAIRS) * 17) % len(PAIRS)]
+    return _WITH_A_COMPOSITE[(seed * _STRIDE + seed // len(PAIRS)) % len(_WITH_A_COMPOSITE)]
 
 
 class _Builder:
@@ -69,23 +72,33 @@ class _Builder:
                 kinds.insert(rng.randint(0, len(kinds)), kind)
         return kinds
 
-    def plates(self, kinds: list[str]) -> tuple[list[LayerSpec], ExecutorSpec | SimulatedTarget]:
+    def plates(
+        self, kinds: list[str], outside: tuple[LayerSpec, ...] = ()
+    ) -> tuple[list[LayerSpec], ExecutorSpec | SimulatedTarget]:
         """Layers as far as a composite, or as a target."""
-        layers = []
+        layers: list[LayerSpec] = []
         for place, kind in enumerate(kinds):
             if kind in COMPOSITES:
-                return layers, self.composite(kind, kinds[place + 1 :])
-            layers.append(layer(kind, self.rng, self.world))
+                return layers, self.composite(kind, kinds[place + 1 :], (*outside, *layers))
+            layers.append(self.layer(kind, (*outside, *layers)))
         return layers, self.leaf()
 
-    def composite(self, kind: str, rest: list[str]) -> ExecutorSpec:
+    def layer(self, kind: str, outside: tuple[LayerSpec, ...]) -> LayerSpec:
+        """A layer; none that would have a call wait for a permit that it holds itself."""
+        held = {each.share for each in outside if isinstance(each, ConcurrencyLimit)} - {None}
+        made = layer(kind, self.rng, self.world)
+        while isinstance(made, ConcurrencyLimit) and made.share in held:
+            made = layer(kind, self.rng, self.world)
+        return made
+
+    def composite(self, kind: str, rest: list[str], outside: tuple[LayerSpec, ...]) -> ExecutorSpec:
         rng = self.rng
         others = rng.randint(1 if kind == "hedge" else 0, 2)
         ways = [rest, *([rng.choice(list(LAYERS)) for _ in range(rng.randint(0, 2))] for _ in range(others))]
         rng.shuffle(ways)
         targets = []
         for way in ways:
-            layers, executor = self.plates(way)
+            layers, executor = self.plates(way, outside)
             targets.append(
                 Target(
                     *layers,

@@ -10,6 +10,7 @@ from lamellar.scope import CallScope, current_scope
 from lamellar.stream import LlmEventStream
 
 from ..recovery import recovering
+from ..targets import Question
 from .run import FallbackRun
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class FallbackExecutor(CompositeExecutor):
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
     ) -> ResultT:
         scope = current_scope()
-        run = FallbackRun(self, scope, operation, model, chat_req, options)
+        run = FallbackRun(self, Question(operation, model, chat_req, options, scope))
         result = await run.answer(self._in_order(scope))
         if scope is None or self.spec.on_interrupt == "raise" or not isinstance(result, LlmEventStream):
             return result

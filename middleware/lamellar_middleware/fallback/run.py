@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Generic, cast
 
 from lamellar.decisive import decisive
 from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedError, StreamInterruptedError
-from lamellar.executor import Operation, ResultT, discard
-from lamellar.scope import use_scope
+from lamellar.executor import ResultT, discard
 from lamellar.stream import LlmEventStream
 
 from ..recovery import Resumed
 from ..recovery.prefill import prefilled
 from ..shared import call_hook, empty_answer
+from ..targets import Question, grant
 from .spec import FallbackEvent
 
 if TYPE_CHECKING:
     from lamellar.chat.content import ContentPart
-    from lamellar.chat.options import ChatOptions
     from lamellar.chat.request import ChatRequest
     from lamellar.chat.response import ChatResponse
     from lamellar.scope import CallScope
@@ -36,41 +35,14 @@ class FallbackRun(Generic[ResultT]):
 
     Args:
         layer: The composite.
-        scope: The call's scope.
-        operation: The kind of call.
-        model: The model that the caller asks.
-        chat_req: The request.
-        options: The caller's options.
+        question: The call.
     """
 
-    __slots__ = (
-        "_chat_req",
-        "_continues",
-        "_errors",
-        "_later",
-        "_layer",
-        "_model",
-        "_operation",
-        "_options",
-        "_scope",
-        "_target",
-    )
+    __slots__ = ("_continues", "_errors", "_later", "_layer", "_question", "_target")
 
-    def __init__(
-        self,
-        layer: FallbackExecutor,
-        scope: CallScope | None,
-        operation: Operation[ResultT],
-        model: str,
-        chat_req: ChatRequest,
-        options: ChatOptions | None,
-    ) -> None:
+    def __init__(self, layer: FallbackExecutor, question: Question[ResultT]) -> None:
         self._layer = layer
-        self._scope = scope
-        self._operation = operation
-        self._model = model
-        self._chat_req = chat_req
-        self._options = options
+        self._question = question
         self._target: TargetExecutor | None = None
         self._later: list[TargetExecutor] = []
         self._errors: list[LamellarError] = []
@@ -136,37 +108,31 @@ class FallbackRun(Generic[ResultT]):
         self, target: TargetExecutor, delivered: tuple[ContentPart, ...]
     ) -> ResultT | ExecutorError | RejectedError:
         """One target's answer, going on from what was delivered where that can be asked for."""
+        question = self._question
         onward = None
         if delivered and target.prefill and self._layer.spec.on_interrupt == "continue":
-            onward = prefilled(self._chat_req, self._options, delivered)
-        outcome = await self._try(target, onward or self._chat_req)
+            onward = prefilled(question.chat_req, question.options, delivered)
+        outcome = await self._try(target, onward)
         if onward is not None and isinstance(outcome, ExecutorError) and outcome.kind is ErrorKind.INVALID_REQUEST:
             onward = None  # it takes no prefill after all
-            outcome = await self._try(target, self._chat_req)
+            outcome = await self._try(target, None)
         self._continues = onward is not None
         return outcome
 
-    async def _try(self, target: TargetExecutor, chat_req: ChatRequest) -> ResultT | ExecutorError | RejectedError:
-        """One target's answer, or its error as a value, whose traceback ends here."""
-        scope = self._scope
-        view = self._view(target, scope) if scope is not None else None
-        tried = scope.attempt_count if scope is not None else 0
-        try:
-            if view is scope:
-                result = await self._operation(target, self._model, chat_req, self._options)
-            else:
-                with use_scope(view):
-                    result = await self._operation(target, self._model, chat_req, self._options)
-        except (ExecutorError, RejectedError) as error:
-            if scope is not None and isinstance(error, RejectedError) and scope.attempt_count == tried:
-                scope.refused(target.name, target.inner.name, target.model or self._model, error)
-            return error
-        problem = self._judge(result, target)
+    async def _try(
+        self, target: TargetExecutor, chat_req: ChatRequest | None
+    ) -> ResultT | ExecutorError | RejectedError:
+        """One target's answer, if it is one by the rules of this fallback, or its error as a value."""
+        scope = self._question.scope
+        outcome = await self._question.ask(target, self._view(target, scope) if scope is not None else None, chat_req)
+        if isinstance(outcome, ExecutorError | RejectedError):
+            return outcome
+        problem = self._judge(outcome, target)
         if problem is None:
             self._target = target
             self._layer.answered(target, scope)
-            return result
-        discard(result)
+            return outcome
+        discard(outcome)
         if scope is not None:
             scope.blame_last(problem)
         return problem
@@ -176,9 +142,8 @@ class FallbackRun(Generic[ResultT]):
         place = self._layer.place_of(target)
         if place or scope.observer is not None:
             scope = scope.at_target(place, primary=place == 0)
-        grant = _grant(scope, len(self._later))
         # The attempt, the retries and the queues below keep to the grant, so that it ends as their own timeout.
-        return scope if grant is None else scope.with_allowance(grant)
+        return grant(scope, len(self._later))
 
     def _judge(
         self, result: ChatResponse | LlmEventStream, target: TargetExecutor
@@ -186,7 +151,7 @@ class FallbackRun(Generic[ResultT]):
         """What is wrong with an answer by the rules of this fallback, or None."""
         spec = self._layer.spec
         if spec.on_empty == "fallback" and result.is_empty:
-            return empty_answer(target.inner.name, target.model or self._model, failover=True)
+            return empty_answer(target.inner.name, target.model or self._question.model, failover=True)
         if spec.accept is None:
             return None
         seen = result.preview() if isinstance(result, LlmEventStream) else result
@@ -201,30 +166,6 @@ class FallbackRun(Generic[ResultT]):
 
     def _candidates(self, failed: TargetExecutor, error: ExecutorError | RejectedError) -> list[TargetExecutor]:
         """The targets that may do better after this error; none when there is to be no other."""
-        if not self._goes_on(error):
+        if not self._question.goes_on(error, self._layer.spec.rules):
             return []
-        if error.kind is ErrorKind.CONTEXT_OVERFLOW and failed.context_window is not None:
-            window = failed.context_window
-            return [each for each in self._later if each.context_window is None or each.context_window > window]
-        return self._later
-
-    def _goes_on(self, error: ExecutorError | RejectedError) -> bool:
-        if isinstance(error, StreamInterruptedError) and not error.failover:
-            return False
-        remaining = self._scope.remaining() if self._scope is not None else None
-        if remaining is not None and remaining <= 0:
-            return False  # the call's own time is over
-        if error.kind is ErrorKind.DEADLINE:  # of a plate inside this target
-            return True
-        return bool(self._layer.spec.rules.get(error.kind, error.failover))
-
-
-def _grant(scope: CallScope, later: int) -> float | None:
-    """Seconds this target may take until its answer is committed, or None when nothing is to be reserved."""
-    remaining = scope.remaining()
-    if remaining is None or later == 0 or scope.total is None:
-        return None
-    reserved = scope.total * min(scope.reserve * later, 0.5)
-    granted = remaining - reserved
-    # When so much is spent already that the reserves cannot be kept, what remains is shared evenly.
-    return granted if granted > 0 else remaining / (later + 1)
+        return self._question.better(self._later, failed, error)

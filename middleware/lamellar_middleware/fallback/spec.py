@@ -24,6 +24,7 @@ from lamellar.spec import ExecutorSpec, Spec
 from lamellar.target import AnyTarget, named_targets
 
 from ..shared import OnInterrupt, check_kinds
+from ..targets import check_targets
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
@@ -98,12 +99,7 @@ class Fallback(ExecutorSpec):
 
     @model_validator(mode="after")
     def _somewhere_to_go(self) -> Self:
-        if not self.targets:
-            raise ConfigError("targets: a fallback needs at least one target, and two to be of use")
-        names = [target.name for target in self.targets if target.name is not None]
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigError(f"targets: two targets are named '{name}'; records could not tell them apart")
+        check_targets(self.targets, "fallback")
         return self
 
     @property

@@ -106,6 +106,19 @@ def test_the_leaders_deadline_is_its_own_and_the_first_who_waits_asks_again(way)
     assert len(leaf.calls) == 2
 
 
+def test_who_asks_again_leaves_no_timer_behind() -> None:
+    leaf = ScriptedExecutor(Scripted((Hang(),)), slowly())
+
+    async def main() -> None:
+        async with Stack(Cache(), leaf).build() as executor:
+            await asyncio.gather(*[stream(executor, options=within(s)) for s in (3, 1000)], return_exceptions=True)
+            timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+            assert [timer for timer in timers if not timer.cancelled()] == []
+
+    run_virtual(main())
+    assert len(leaf.calls) == 2
+
+
 @pytest.mark.parametrize("way", [ask, stream])
 @pytest.mark.failure(28)
 def test_a_followers_deadline_is_its_own(way) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -14,11 +14,11 @@ from ..report import UsageError
 
 if TYPE_CHECKING:
     from .faults import Fault
+    from .play import EngineName
 
 __all__ = ["yardstick"]
 
 _NAME = "yardstick"
-_ENGINES = ("auto", "aiohttp", "httpx")
 
 
 def yardstick(
@@ -60,7 +60,10 @@ def _chosen(only: str) -> list[Fault]:
     return [fault for fault in FAULTS if not keys or fault.key in keys]
 
 
-def _known(engine: str) -> str:
-    if engine not in _ENGINES:
-        raise UsageError(f"--engine: there is no engine '{engine}'; they are {', '.join(_ENGINES)}", _NAME)
-    return engine
+def _known(engine: str) -> EngineName:
+    from .play import EngineName
+
+    for name in get_args(EngineName):
+        if name == engine:
+            return name  # type: ignore[no-any-return]
+    raise UsageError(f"--engine: there is no engine '{engine}'; they are {', '.join(get_args(EngineName))}", _NAME)

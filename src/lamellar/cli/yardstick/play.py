@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...chat.events import Chunk, End, Restart, Start
 from ...chat.request import ChatRequest
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ...root import StackExecutor
     from ...testing.simulator import RequestLog
 
-__all__ = ["Call", "MakeStack", "Play", "play_fault", "play_faults", "preset_stack"]
+__all__ = ["Call", "EngineName", "MakeStack", "Play", "play_fault", "play_faults", "preset_stack"]
+
+EngineName = Literal["auto", "aiohttp", "httpx"]
 
 MakeStack = Callable[[Target, Target], Stack]
 """The stack under trial, over the primary's and the fallback's target."""
@@ -99,7 +101,7 @@ async def play_faults(
     *,
     speed: float = 1.0,
     make: MakeStack = preset_stack,
-    engine: str = "auto",
+    engine: EngineName = "auto",
     streaming: bool = True,
 ) -> list[Play]:
     """Put faults to a stack, over real HTTP, all at the same time, each to a stack of its own.
@@ -117,7 +119,12 @@ async def play_faults(
 
 
 async def play_fault(
-    fault: Fault, *, speed: float = 1.0, make: MakeStack = preset_stack, engine: str = "auto", streaming: bool = True
+    fault: Fault,
+    *,
+    speed: float = 1.0,
+    make: MakeStack = preset_stack,
+    engine: EngineName = "auto",
+    streaming: bool = True,
 ) -> Play:
     """Put one fault to a stack; see `play_faults`."""
     (play,) = await play_faults([fault], speed=speed, make=make, engine=engine, streaming=streaming)
@@ -125,13 +132,12 @@ async def play_fault(
 
 
 @asynccontextmanager
-async def _stage(fault: Fault, speed: float, make: MakeStack, engine: str) -> AsyncIterator[_Stage]:
+async def _stage(fault: Fault, speed: float, make: MakeStack, engine: EngineName) -> AsyncIterator[_Stage]:
     """A provider and the stack in front of it, ready to play."""
     hello = Answer(headers={"connection": "close"})
     with ProviderSimulator(hello) as simulator:
         # Without certificates to check, none are loaded: it is plain HTTP, and reading them takes its time.
-        network = {"engine": engine, "proxy": None, "verify": False}
-        leaf = OpenAI(base_url=simulator.base_url, api_key="sk-yardstick", **network)
+        leaf = OpenAI(base_url=simulator.base_url, api_key="sk-yardstick", engine=engine, proxy=None, verify=False)
         stack = make(Target(leaf, model="primary"), Target(leaf, model="fallback"))
         async with stack.build(clock=FastClock(speed)) as executor:
             # A first call makes the HTTP client. That takes a while, which is not to be multiplied by the speed and
