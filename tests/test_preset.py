@@ -29,7 +29,14 @@ def test_one_target_is_given_more_time_since_there_is_nowhere_else_to_go():
 def test_a_layer_of_ones_own_in_a_target_stands_instead():
     own = Target(Retry(attempts=7), Timeout(first_content=60), OpenAI(), model="o3")
     (target,) = Stack.preset(own).executor.targets
-    assert target == Target(RateLimit(), Retry(attempts=7), Timeout(first_content=60), OpenAI(), model="o3")
+    assert target == Target(Retry(attempts=7), RateLimit(), Timeout(first_content=60), OpenAI(), model="o3")
+
+
+def test_a_layer_that_is_missing_goes_where_it_belongs():
+    (target,) = Stack.preset(Target(Timeout(attempt=3), RateLimit(requests_per_day=9), OpenAI())).executor.targets
+    assert target.layers == (Retry(attempts=3), Timeout(attempt=3), RateLimit(requests_per_day=9))
+    (target,) = Stack.preset(Target(Timeout(attempt=3), Retry(attempts=7), OpenAI())).executor.targets
+    assert target.layers == (Timeout(attempt=3), Retry(attempts=7), RateLimit())
 
 
 def test_what_may_be_said():

@@ -187,6 +187,7 @@ class AttemptSource(InnerSource):
     def _meet(self, start: Start) -> None:
         """The leaf says who answers; ours goes out at the commit point, from what is known then."""
         ours = self._start
+        self._watch.cached = start.cached
         self._start = Start(
             ours.model, ours.provider, start.provider_model, ours.target, start.response_id, start.cached
         )

@@ -17,6 +17,7 @@ from ...chat.response import ChatResponse
 from ...chat.usage import Usage
 from ..error_bodies import content_filtered, error_from, malformed
 from ..event_stream import STATUS, Events, EventStreamParser
+from ..signing import signed
 from ..thinking import ThinkSplitter
 from ..wire import Exchange
 from .answer import Answer
@@ -212,7 +213,7 @@ class ChatStreamParser(EventStreamParser):
             End(
                 stop_reason=reason,
                 usage=self.usage,
-                content=tuple(content),
+                content=signed(content, self._exchange.provider),
                 response_id=self._response_id,
                 provider_model=self._model,
                 raw=self._last,
