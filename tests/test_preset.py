@@ -32,9 +32,15 @@ def test_one_target_is_given_more_time_since_there_is_nowhere_else_to_go():
 def test_a_layer_of_ones_own_in_a_target_stands_instead():
     own = Target(Retry(attempts=7), Timeout(first_content=60), OpenAI(), model="o3")
     (target,) = Stack.preset(own).executor.targets
-    assert target == Target(
-        CircuitBreaker(), RateLimit(), Retry(attempts=7), Timeout(first_content=60), OpenAI(), model="o3"
-    )
+    own = (Retry(attempts=7), CircuitBreaker(), RateLimit(), Timeout(first_content=60))
+    assert target == Target(*own, OpenAI(), model="o3")
+
+
+def test_a_layer_that_is_missing_goes_where_it_belongs():
+    (target,) = Stack.preset(Target(Timeout(attempt=3), RateLimit(requests_per_day=9), OpenAI())).executor.targets
+    assert [layer.kind for layer in target.layers] == ["retry", "circuit_breaker", "timeout", "rate_limit"]
+    (target,) = Stack.preset(Target(Timeout(attempt=3), Retry(attempts=7), OpenAI())).executor.targets
+    assert [layer.kind for layer in target.layers] == ["timeout", "retry", "circuit_breaker", "rate_limit"]
 
 
 def test_what_may_be_said():

@@ -128,8 +128,9 @@ class AttemptSource(InnerSource):
 
     def finish(self, finish: Finish) -> None:
         """Let go of the leaf's stream; what it cost is on the record, also where it was left before its end."""
-        live = self._watch.live
-        live.usage = self.inner.usage or live.usage
+        watch = self._watch
+        if not watch.cached:
+            watch.live.usage = self.inner.usage or watch.live.usage
         super().finish(finish)
 
     async def _pause(self) -> None:
@@ -192,6 +193,7 @@ class AttemptSource(InnerSource):
     def _meet(self, start: Start) -> None:
         """The leaf says who answers; ours goes out at the commit point, from what is known then."""
         ours = self._start
+        self._watch.cached = start.cached
         self._start = Start(
             ours.model, ours.provider, start.provider_model, ours.target, start.response_id, start.cached
         )

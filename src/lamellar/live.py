@@ -22,6 +22,7 @@ class LiveAttempt:
     __slots__ = (
         "backoff",
         "code",
+        "detours",
         "first_content",
         "inner",
         "kind",
@@ -31,7 +32,6 @@ class LiveAttempt:
         "number",
         "observed",
         "outcome",
-        "primary",
         "provider",
         "request_id",
         "retry_after",
@@ -64,8 +64,8 @@ class LiveAttempt:
         self.request_id: str | None = None
         self.target_index: int | None = None
         """The place of its target among those of the composite above, from 0; None where there is none to tell."""
-        self.primary = True
-        """Whether every composite above would rather have asked nobody else."""
+        self.detours = 0
+        """How many composites above would rather have asked another target."""
         self.observed: AttemptObserver | None = None
         """Who watches it while it is under way."""
         self.inner: list[CallScope] = []

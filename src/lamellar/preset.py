@@ -51,6 +51,12 @@ def _target(value: object) -> Target:
 
 
 def _dressed(target: Target, layers: tuple[LayerSpec, ...]) -> Target:
-    """The target with these layers round its own; of a kind that it has itself, its own stands."""
-    own = {layer.kind for layer in target.layers}
-    return target.model_copy(update={"layers": (*[layer for layer in layers if layer.kind not in own], *target.layers)})
+    """The target with these layers among its own, each where it belongs; of a kind that it has, its own stands."""
+    dressed = list(target.layers)
+    for place, layer in enumerate(layers):
+        kinds = [each.kind for each in dressed]
+        if layer.kind not in kinds:
+            outer = {each.kind for each in layers[:place]}
+            after = [at for at, kind in enumerate(kinds) if kind in outer]
+            dressed.insert(after[-1] + 1 if after else 0, layer)
+    return target.model_copy(update={"layers": tuple(dressed)})

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .executor import LlmExecutor
+    from .stack import Stack
 
 __all__ = ["Closable", "StackExecutor"]
 
@@ -51,10 +52,20 @@ class StackExecutor(ExecutorWrapper):
         clock: Where its time comes from.
         rng: Where its randomness comes from.
         resources: What it owns.
+        spec: What it was built from.
     """
 
-    def __init__(self, inner: LlmExecutor, *, clock: Clock, rng: random.Random, resources: Sequence[Closable]) -> None:
+    def __init__(
+        self,
+        inner: LlmExecutor,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        resources: Sequence[Closable],
+        spec: Stack,
+    ) -> None:
         super().__init__(inner)
+        self._spec = spec
         self._clock = clock
         self._rng = rng
         self._resources = resources  # it grows where a provider is first met in a call
@@ -101,6 +112,10 @@ class StackExecutor(ExecutorWrapper):
             self._calls.discard(running)
             self._notice_idle()
         return result if isinstance(result, LlmEventStream) else result.with_attempts(scope.attempts)
+
+    def identity(self) -> object:
+        """What of the stack changes an answer; see `Spec.identity`."""
+        return self._spec.identity()
 
     def snapshot(self) -> dict[str, dict[str, JsonValue]]:
         """What is going on, as plain data: calls and streams under way, and the state of every plate by its target.

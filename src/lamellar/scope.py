@@ -62,9 +62,9 @@ class CallScope:
         "allowance_limit",
         "clock",
         "deadline",
+        "detours",
         "live",
         "observer",
-        "primary",
         "reserve",
         "rng",
         "target_index",
@@ -91,8 +91,8 @@ class CallScope:
         """Who watches the tries below, or None."""
         self.target_index: int | None = None
         """The place of the target that is asked among those of its composite, from 0."""
-        self.primary = True
-        """Whether no composite above has turned to another target than its first choice."""
+        self.detours = 0
+        """How many composites above have turned to another target than their first choice."""
 
     @classmethod
     def open(
@@ -128,7 +128,7 @@ class CallScope:
         if fork.allowance is not None and fork.allowance == self.until_deadline():
             fork.allowance_limit = "deadline"
         fork.total, fork.reserve = self.total, self.reserve
-        fork.observer, fork.target_index, fork.primary = self.observer, self.target_index, self.primary
+        fork.observer, fork.target_index, fork.detours = self.observer, self.target_index, self.detours
         return fork
 
     def adopt(self, other: CallScope) -> None:
@@ -188,11 +188,11 @@ class CallScope:
 
     @property
     def by_primary(self) -> bool:
-        """Whether the last try was made at the first choice of every composite above it."""
+        """Whether the last try was made at the first choice of every composite between here and it."""
         if not self._shared.tries:
             return True
         last = self._shared.tries[-1]
-        return last.primary and all(scope.by_primary for scope in last.inner)
+        return last.detours == self.detours and all(scope.by_primary for scope in last.inner)
 
     def remaining(self) -> float | None:
         """Seconds left to wait before an answer must be committed, or None when nothing bounds it."""
@@ -242,14 +242,14 @@ class CallScope:
         """A view for the target at this place of a composite, its first choice or another."""
         view = self._view()
         view.target_index = index
-        view.primary = self.primary and primary
+        view.detours = self.detours + (not primary)
         return view
 
     def _view(self) -> CallScope:
         view = CallScope(self._shared)
         view.deadline, view.allowance, view.allowance_limit = self.deadline, self.allowance, self.allowance_limit
         view.total, view.reserve = self.total, self.reserve
-        view.observer, view.target_index, view.primary = self.observer, self.target_index, self.primary
+        view.observer, view.target_index, view.detours = self.observer, self.target_index, self.detours
         return view
 
     def begin_attempt(self, target: str, provider: str, model: str) -> LiveAttempt:
@@ -257,7 +257,7 @@ class CallScope:
         shared = self._shared
         live = LiveAttempt(len(shared.log) + 1, target, provider, model, self.clock.wall())
         live.waited, live.backoff, live.target_index = shared.waited, shared.backoff, self.target_index
-        live.primary = self.primary
+        live.detours = self.detours
         shared.waited = shared.backoff = 0.0
         shared.log.append(live)
         if shared.branch is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from uuid import uuid4
 
 from pydantic import BeforeValidator, PlainSerializer
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AnyExecutor", "AnyLayer", "ExecutorSpec", "Given", "LayerSpec", "Spec", "as_executor_spec", "dump_spec"]
 
+
+_PROCESS = uuid4().hex
+"""What no other process has: the identity of an object means nothing there."""
 
 _PLATES = ("layers", "targets", "executor")
 """Fields that constructors take by position."""
@@ -105,9 +109,19 @@ class Given(ExecutorSpec):
         """The executor's own name."""
         return str(self.executor.name)
 
+    @property
+    def is_opaque(self) -> bool:
+        """Whether nothing but the object itself tells it from another: then no other process knows it again."""
+        return not callable(getattr(self.executor, "identity", None))
+
     def identity(self) -> object:
-        """The executor's name and type: it is the user's to say when these are not enough."""
-        return {"given": [self.label, type(self.executor).__qualname__]}
+        """What the executor says of itself (`identity()`, as a built stack does); else it is known by the object.
+
+        The latter holds in this process only: no other can tell whether it has the same.
+        """
+        if not self.is_opaque:
+            return {"given": self.executor.identity()}
+        return {"given": [self.label, type(self.executor).__qualname__, _PROCESS, id(self.executor)]}
 
     def __repr__(self) -> str:
         return repr(self.executor)

@@ -147,7 +147,7 @@ class Stack(ExecutorSpec):
             shared={} if shared is None else shared,
         )
         inner = self.make(context)
-        return StackExecutor(inner, clock=context.clock, rng=context.rng, resources=context.resources)
+        return StackExecutor(inner, clock=context.clock, rng=context.rng, resources=context.resources, spec=self)
 
     def describe(self) -> str:
         """The stack as a tree of text; works without keys."""

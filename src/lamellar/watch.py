@@ -65,6 +65,7 @@ class AttemptWatch:
     __slots__ = (
         "_began",
         "_left",
+        "cached",
         "committed",
         "idle_for",
         "limits",
@@ -87,6 +88,8 @@ class AttemptWatch:
         self.live = scope.begin_attempt(target, leaf.name, model)
         self.observed: AttemptObserver | None = None
         self.committed = False
+        self.cached = False
+        """Whether the leaf, a stack of its own, had the answer already: nobody was billed for it."""
         self.spent = 0.0
         self.idle_for = 0.0
         self.paused_long = False
@@ -218,7 +221,7 @@ class AttemptWatch:
 
     def complete(self, response: ChatResponse) -> None:
         """A whole answer came."""
-        self.live.usage = response.usage
+        self.live.usage = None if response.cached else response.usage
         self.ended(Finish(Outcome.COMPLETED), response)
 
     def ended(self, finish: Finish, response: ChatResponse | None = None) -> None:
@@ -229,7 +232,7 @@ class AttemptWatch:
         live = self.live
         live.outcome = finish.outcome
         live.latency = self.spent
-        if finish.end is not None:
+        if finish.end is not None and not self.cached:
             live.usage = finish.end.usage
         if finish.error is not None:
             live.blame(finish.error)

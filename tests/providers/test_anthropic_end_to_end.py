@@ -43,7 +43,7 @@ THINK = ChatOptions(reasoning_effort="low")
 ANSWER = Answer("Let me see.", reasoning="Two cities", tool_calls=CALLS)
 CONTENT = (
     ReasoningContent(text="Two cities"),
-    ThoughtSignature(signature=SIGNATURE),
+    ThoughtSignature(signature=SIGNATURE, provider="anthropic"),
     Text("Let me see."),
     *CALLS,
 )

@@ -83,9 +83,9 @@ def test_every_kind_of_block():
     response = parse(message(*BLOCKS, stop_reason="tool_use", container={"id": "c"}))
     assert response.content == (
         ReasoningContent(text="hm"),
-        ThoughtSignature(signature="s1"),
+        ThoughtSignature(signature="s1", provider="anthropic"),
         Custom(model="anthropic", data=BLOCKS[1]),
-        ThoughtSignature(signature="s2"),
+        ThoughtSignature(signature="s2", provider="anthropic"),
         Custom(model="anthropic", data=BLOCKS[3]),
         Custom(model="anthropic", data=BLOCKS[4]),
         Text("Sunny"),

@@ -152,7 +152,11 @@ def test_thinking_and_its_signature():
         ThoughtSignatureChunk("sig"),
     ]
     assert isinstance(events[-1], End)
-    assert events[-1].content == (ReasoningContent(text="hm"), ThoughtSignature(signature="sig"), Text("a"))
+    assert events[-1].content == (
+        ReasoningContent(text="hm"),
+        ThoughtSignature(signature="sig", provider="anthropic"),
+        Text("a"),
+    )
 
 
 def test_thinking_that_is_not_shown():
@@ -162,7 +166,7 @@ def test_thinking_that_is_not_shown():
     assert events[1:4] == [PROGRESS, ThoughtSignatureChunk("s"), PROGRESS]
     assert isinstance(events[-1], End)
     assert events[-1].content == (
-        ThoughtSignature(signature="s"),
+        ThoughtSignature(signature="s", provider="anthropic"),
         Custom(model="anthropic", data=redacted),
         Text("a"),
     )

@@ -185,7 +185,7 @@ def test_extras_are_kept():
     response = parse(answer(message, citations=["https://x"], search_results=[]), provider="p")
     assert response.content == (
         Text("x"),
-        ThoughtSignature(signature="sig"),
+        ThoughtSignature(signature="sig", provider="p"),
         Custom(model="p", data={"annotations": [{"type": "url_citation"}]}),
         Custom(model="p", data={"audio": {"id": "a", "data": "QUJD"}}),
         Custom(model="p", data={"executed_tools": [{"index": 0}]}),

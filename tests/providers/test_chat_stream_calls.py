@@ -119,6 +119,6 @@ def test_signatures():
     end = events[-1]
     assert isinstance(end, End)
     assert end.content
-    assert end.content[1] == ThoughtSignature(signature="s")
+    assert end.content[1] == ThoughtSignature(signature="s", provider="openai")
     assert end.tool_calls[0].thought_signatures == ("s",)
     assert end.stop_reason == "tool_call"

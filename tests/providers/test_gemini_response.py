@@ -74,7 +74,7 @@ def test_what_the_parts_become():
     assert parse(payload(*parts, finish="STOP")).content == (
         ReasoningContent(text="hm"),
         Text("a"),
-        ThoughtSignature(signature="s"),
+        ThoughtSignature(signature="s", provider="gemini"),
         Binary.from_base64("image/png", "aGk="),
         Custom(model="gemini", data={"toolCall": {"x": 1}}),
         ToolCall(call_id="c1", fn_name="f", fn_arguments={"a": 1}),

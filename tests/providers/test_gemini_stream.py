@@ -68,7 +68,7 @@ def test_an_answer():
     assert end.content == (
         ReasoningContent(text="hm, so"),
         Text("Hel"),
-        ThoughtSignature(signature="s1"),
+        ThoughtSignature(signature="s1", provider="gemini"),
         Text("lo wörld"),
         ToolCall(call_id="c1", fn_name="f", fn_arguments={"q": "ü"}),
         Custom(model="gemini", data={"groundingMetadata": {"webSearchQueries": ["a"]}}),
@@ -137,7 +137,7 @@ def test_progress_is_life_without_content():
 
 def test_a_signature_at_the_end_stays_on_its_empty_part():
     end = end_of(chunk(text("The result")), chunk(text(" is 3")), chunk(text("", thoughtSignature="s"), finish="STOP"))
-    assert end.content == (Text("The result is 3"), Text(""), ThoughtSignature(signature="s"))
+    assert end.content == (Text("The result is 3"), Text(""), ThoughtSignature(signature="s", provider="gemini"))
     assert sent_back(end.content) == [{"text": "The result is 3"}, {"text": "", "thoughtSignature": "s"}]
 
 

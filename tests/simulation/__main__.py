@@ -35,13 +35,13 @@ def _sum_up(first: int, last: int, path: str, *, shown: bool) -> int:
         if world.stack is not None:
             histogram.add(world.stack)
         for complaint in world.complaints[:1]:
-            found[complaint.invariant].append((seed, complaint))
+            found[complaint.invariant].append(seed)
+            print(f"seed {seed}: {str(complaint)[:300]}", flush=True)
     if shown:
         print(histogram)
         print(", ".join(f"{count} x {deed}" for deed, count in sorted(deeds.items())))
-    for invariant, cases in found.items():
-        print(f"{len(cases)} x {invariant}: seeds {', '.join(str(seed) for seed, _ in cases[:12])}")
-        print(f"    {cases[0][1].said[:300]}")
+    for invariant, seeds in found.items():
+        print(f"{len(seeds)} x {invariant}: seeds {', '.join(map(str, seeds[:12]))}")
     print(f"{last - first} cases, {sum(map(len, found.values()))} of them wrong")
     return bool(found)
 

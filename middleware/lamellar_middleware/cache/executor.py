@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
@@ -82,6 +83,7 @@ class CacheExecutor(ExecutorWrapper):
         self._ttl = None if spec.ttl is None else seconds(spec.ttl)
         self._complaints = Complaints()
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = WeakKeyDictionary()
+        self._lock = Lock()
 
     async def _exec(
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
@@ -149,18 +151,22 @@ class CacheExecutor(ExecutorWrapper):
         loop = asyncio.get_running_loop()
         here = self._loops.get(loop)
         if here is None:
-            # What is under way refers to its loop, so weak keys alone would keep both for ever.
-            for known in [known for known in self._loops if known.is_closed()]:
-                self._loops.pop(known, None)
             writer = Writer(self._store, in_bytes(self.spec.max_bytes), self._complaints)
             flights = Flights(in_bytes(self.spec.max_entry_bytes), partial(self._keep, writer))
-            self._loops[loop] = here = _Here(flights, writer)
+            here = _Here(flights, writer)
+            with self._lock:  # loops of other threads come and go
+                # What is under way refers to its loop, so weak keys alone would keep both for ever.
+                for known in [known for known in self._loops if known.is_closed()]:
+                    self._loops.pop(known, None)
+                self._loops[loop] = here
         return here
 
     async def aclose(self) -> None:
         """End what is under way, and wait until what was to be written is; idempotent."""
         running = asyncio.get_running_loop()
-        for loop, here in list(self._loops.items()):
+        with self._lock:
+            known = list(self._loops.items())
+        for loop, here in known:
             if loop is not running and not loop.is_closed():
                 with suppress(RuntimeError):  # it has just been closed
                     loop.call_soon_threadsafe(here.flights.close)

@@ -15,6 +15,7 @@ and leaves.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from lamellar.call import Outcome
@@ -41,6 +42,8 @@ __all__ = ["Flight"]
 
 _EVENT_BYTES = 100
 """What an event takes besides its text."""
+
+_OF_TIME = frozenset((ErrorKind.DEADLINE, ErrorKind.LIMITER_DEADLINE))
 
 _SPENT = 1e-6
 """Seconds; less than this is nothing left."""
@@ -69,6 +72,7 @@ class Flight:
         "_task",
         "_whole",
         "answer",
+        "began",
         "error",
         "key",
         "readers",
@@ -91,6 +95,7 @@ class Flight:
         self.key = key
         self.streaming = streaming
         self.scope: CallScope = leader.scope.fork(streaming=streaming)
+        self.began = self.scope.clock.now()
         self.readers: dict[Reader, None] = {}
         self.answer: ChatResponse | None = None
         """The whole answer, once it is there."""
@@ -260,12 +265,17 @@ class Flight:
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             error = RejectedError(ErrorKind.CLOSED, "the task that fetched this answer was cancelled")
         elif self.is_the_leaders(error):
-            self._hand_over()
+            self._hand_over(self.readers)
+        elif isinstance(error, RejectedError) and error.kind in _OF_TIME:
+            # A layer's time was over: for those who have waited as long. Whoever came later has time left.
+            now = self.scope.clock.now()
+            lasted = now - self.began
+            self._hand_over([reader for reader in self.readers if now - reader.came < lasted - _SPENT])
         self.error = error if self.readers else None  # the last to leave lets go of it
 
-    def _hand_over(self) -> None:
-        """The leader fails alone: of those who have been delivered nothing, the first who waits asks in its place."""
-        waiting = [reader for reader in self.readers if not reader.leads and not reader.delivered]
+    def _hand_over(self, readers: Iterable[Reader]) -> None:
+        """The failure is not these readers': the first of those delivered nothing asks again, the others with it."""
+        waiting = [reader for reader in readers if not reader.leads and not reader.delivered]
         if waiting:
             for reader in waiting:
                 del self.readers[reader]

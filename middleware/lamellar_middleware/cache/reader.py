@@ -42,7 +42,7 @@ class Reader:
         streaming: Whether it wants a stream; a reader that does not waits for the end.
     """
 
-    __slots__ = ("_patience", "_waiter", "asks", "context", "flight", "leads", "place", "scope", "streaming")
+    __slots__ = ("_patience", "_waiter", "asks", "came", "context", "flight", "leads", "place", "scope", "streaming")
 
     flight: Flight
 
@@ -57,6 +57,7 @@ class Reader:
         self._waiter: asyncio.Future[None] | None = None
         self.asks = asks
         self.scope = scope
+        self.came = scope.clock.now()
         self.context = copy_context()
         self.streaming = streaming
         self.leads = False

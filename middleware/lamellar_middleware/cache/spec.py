@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
@@ -13,7 +15,7 @@ from lamellar.frozen import Frozen
 from lamellar.identity import identity_of
 from lamellar.masking import scrub, show
 from lamellar.sizes import Size, in_bytes
-from lamellar.spec import LayerSpec
+from lamellar.spec import Given, LayerSpec, Spec
 
 from ..shared import take_identity
 from .store import CacheStore
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from .memory import MemoryStore
 
 __all__ = ["Cache", "SQLiteStore"]
+
+
+_logger = logging.getLogger("lamellar.cache")
 
 
 class SQLiteStore(Frozen):
@@ -166,6 +171,13 @@ class Cache(LayerSpec):
                 f"cache: what is inside cannot be told apart from something else, so its answers cannot be kept: "
                 f"{scrub(str(error))}; or say what it is: Cache(fingerprint='my stack, version 1')"
             ) from None
+        if self.store != "memory":
+            for opaque in _opaque(context.below):
+                _logger.warning(
+                    "cache: the executor '%s' was given as an object, which no later process knows again, so what the "
+                    "store keeps of it serves this one only; give it a method identity(), or the cache a fingerprint",
+                    opaque.label,
+                )
         return found
 
     def _open(self, context: BuildContext) -> CacheStore:
@@ -192,3 +204,11 @@ class Cache(LayerSpec):
         from .memory import MemoryStore
 
         return MemoryStore(context.clock, max_entries=self.max_entries, max_bytes=in_bytes(self.max_bytes))
+
+
+def _opaque(specs: Iterable[Spec]) -> Iterator[Given]:
+    """The executors among these specs, and within them, that nothing but the object tells apart."""
+    for spec in specs:
+        if isinstance(spec, Given) and spec.is_opaque:
+            yield spec
+        yield from _opaque(spec.children())

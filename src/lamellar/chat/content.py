@@ -98,6 +98,7 @@ class ToolCall(_Part):
         fn_name: The tool's name.
         fn_arguments: The arguments, parsed. A text that is not JSON is kept as that text.
         thought_signatures: Opaque signatures that the provider wants back with the call.
+        provider: The namespace of the provider that made the signatures; no other gets them. None is anybody.
     """
 
     type: Literal["tool_call"] = "tool_call"
@@ -105,6 +106,7 @@ class ToolCall(_Part):
     fn_name: str
     fn_arguments: JsonValue = None
     thought_signatures: tuple[str, ...] | None = None
+    provider: str | None = None
 
 
 class ToolResponse(_Part):
@@ -123,10 +125,17 @@ class ToolResponse(_Part):
 
 
 class ThoughtSignature(_Part):
-    """An opaque signature of the model's reasoning; it goes back to the provider unchanged."""
+    """An opaque signature of the model's reasoning; it goes back to the provider unchanged.
+
+    Args:
+        signature: The signature.
+        provider: The namespace of the provider that made it; no other gets it, nor the reasoning it signs. None where
+            that is not known: then whoever is asked gets it.
+    """
 
     type: Literal["thought_signature"] = "thought_signature"
     signature: str
+    provider: str | None = None
 
 
 class ReasoningContent(_Part):

@@ -22,6 +22,10 @@ class Refusal:
         self.provider = provider
         self.model = model
 
+    def owns(self, maker: str | None) -> bool:
+        """Whether a part that names its maker, or none, may go to this provider."""
+        return maker in (None, self.provider, self.model)
+
     def __call__(
         self, field: str, found: object, mend: str, *, code: str = "unsupported", failover: bool = True
     ) -> ExecutorError:

@@ -29,6 +29,10 @@ class Provider(ScriptedExecutor):
     def __init__(self, text: str = TEXT) -> None:
         super().__init__(answer(PIECES if text == TEXT else text, usage=USAGE), repeat=True)
 
+    def identity(self) -> str:
+        """The same in every process."""
+        return "a provider of the tests"
+
 
 def build(path: Path, leaf: ScriptedExecutor, *, clock: ManualClock | None = None, **options: object) -> StackExecutor:
     return Stack(Cache(store=SQLiteStore(path=str(path)), **options), leaf).build(clock=clock)

@@ -162,9 +162,10 @@ async def test_the_answer_of_a_fallback_is_not_kept_for_the_primary(single_fligh
 
 async def test_a_cache_over_a_cache_keeps_what_that_one_kept() -> None:
     near, far, leaf = Dictionary(), Dictionary(), ScriptedExecutor(whole())
-    async with Stack(Cache(store=far), leaf).build() as executor:
+    far_off = Cache(store=far, fingerprint="the same")
+    async with Stack(far_off, leaf).build() as executor:
         await ask(executor)
-    async with Stack(Cache(store=near), Cache(store=far), ScriptedExecutor(name="scripted")).build() as executor:
+    async with Stack(Cache(store=near), far_off, ScriptedExecutor(name="scripted")).build() as executor:
         assert (await ask(executor)).cached
         await ManualClock.settle()
         assert len(near.kept) == 1
@@ -175,11 +176,12 @@ async def test_a_cache_over_a_cache_keeps_what_that_one_kept() -> None:
 
 async def test_a_store_of_ones_own_keeps_json_and_survives_the_stack() -> None:
     store, leaf = Dictionary(), ScriptedExecutor(RICH)
-    async with Stack(Cache(store=store, ttl=60), leaf).build() as executor:
+    cache = Cache(store=store, ttl=60, fingerprint="the same")
+    async with Stack(cache, leaf).build() as executor:
         made = await ask(executor)
     (data,) = store.kept.values()
     assert b"attempts" not in data
-    async with Stack(Cache(store=store, ttl=60), ScriptedExecutor()).build() as executor:
+    async with Stack(cache, ScriptedExecutor()).build() as executor:
         kept = await ask(executor)
     assert kept == made.model_copy(update={"cached": True, "attempts": ()})
 
@@ -204,7 +206,7 @@ class Broken:
 async def test_a_store_that_fails_reaches_no_caller_and_is_told_once(way, caplog) -> None:
     leaf = ScriptedExecutor(whole(), repeat=True)
     with caplog.at_level(logging.WARNING, "lamellar.cache"):
-        async with Stack(Cache(store=Broken()), leaf).build() as executor:
+        async with Stack(Cache(store=Broken(), fingerprint="x"), leaf).build() as executor:
             for _ in range(5):
                 assert (await way(executor)).text == TEXT
                 await ManualClock.settle()
@@ -237,7 +239,7 @@ async def test_a_store_that_gives_something_else_is_a_miss(caplog) -> None:
         async def get(self, key: str) -> object:
             return self.kept.get(key)
 
-    async with Stack(Cache(store=Odd()), ScriptedExecutor(whole(), repeat=True)).build() as executor:
+    async with Stack(Cache(store=Odd(), fingerprint="x"), ScriptedExecutor(whole(), repeat=True)).build() as executor:
         for _ in range(3):
             assert (await ask(executor)).text == TEXT
             await ManualClock.settle()
@@ -250,7 +252,7 @@ def test_closing_waits_for_a_store_that_hangs_and_not_for_ever(caplog) -> None:
             await asyncio.get_running_loop().create_future()
 
     async def main() -> None:
-        executor = Stack(Cache(store=Hanging()), ScriptedExecutor(whole())).build()
+        executor = Stack(Cache(store=Hanging(), fingerprint="x"), ScriptedExecutor(whole())).build()
         await ask(executor)
         await executor.aclose()
         assert asyncio.get_running_loop().time() == pytest.approx(5)

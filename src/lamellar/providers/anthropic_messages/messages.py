@@ -169,13 +169,14 @@ def _assistant(parts: Sequence[ContentPart], where: str, ids: ToolIds, refuse: R
             thought = part.text
             continue
         if isinstance(part, ThoughtSignature):
-            blocks.append(thinking_block(thought or "", part.signature))
+            if refuse.owns(part.provider):  # thinking that another has signed is no thinking here
+                blocks.append(thinking_block(thought or "", part.signature))
         elif isinstance(part, Text):
             blocks.append({"type": "text", "text": part.text})
         elif isinstance(part, ToolCall):
             blocks.append(call_block(part, here, ids, refuse))
         elif isinstance(part, Custom):
-            if part.model in (None, refuse.provider, refuse.model):
+            if refuse.owns(part.model):
                 _add_custom(blocks, part.data)
         else:
             raise refuse(here, part, _MENDS[type(part)])

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from ...chat.content import reasoning_of
 from ...chat.response import ChatResponse, StopReason
 from ..error_bodies import malformed
+from ..signing import signed
 from ..wire import Exchange
 from .answer import Answer
 from .failures import error_in_band, is_error, refused
@@ -53,7 +54,7 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
         if reason == "content_filter" and not answer.delivered(content):
             raise refused(exchange, status, answer.details)
     return ChatResponse(
-        content=content,
+        content=signed(content, exchange.provider),
         reasoning_content=reasoning_of(content),
         model=exchange.model,
         provider=exchange.provider,

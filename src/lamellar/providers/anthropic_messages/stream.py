@@ -10,6 +10,7 @@ from ...chat.response import ChatResponse
 from ...chat.usage import Usage
 from ..error_bodies import malformed
 from ..event_stream import STATUS, Events, EventStreamParser
+from ..signing import signed
 from ..wire import Exchange
 from .answer import Answer
 from .failures import error_in_band, is_error, refused
@@ -146,7 +147,7 @@ class MessagesStreamParser(EventStreamParser):
             End(
                 stop_reason=reason,
                 usage=self.usage,
-                content=content,
+                content=signed(content, self._exchange.provider),
                 response_id=self._response_id,
                 provider_model=self._model,
                 raw=self._last,

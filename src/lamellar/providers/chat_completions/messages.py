@@ -132,16 +132,16 @@ def _assistant(message: ChatMessage, where: str, quirks: Quirks, refuse: Refusal
         if isinstance(part, Text):
             texts.append(part.text)
         elif isinstance(part, ToolCall):
-            calls.append(_call(part, quirks))
+            calls.append(_call(part, quirks, refuse))
         elif isinstance(part, ReasoningContent):
             reasoning.append(part.text)
         elif isinstance(part, ThoughtSignature):
-            signature = part.signature
+            signature = part.signature if refuse.owns(part.provider) else signature
         elif isinstance(part, Custom):
+            own = refuse.owns(part.model)
             if isinstance(part.data, dict) and "type" not in part.data:
-                own = part.model in (None, refuse.provider, refuse.model)
                 fields.update({name: value for name, value in part.data.items() if own or name == "refusal"})
-            else:
+            elif own:
                 customs.append(part.data)
         else:
             raise refuse(f"{where}.content[{at}]", part, _MENDS.get(type(part), "leave it out"))
@@ -152,7 +152,7 @@ def _assistant(message: ChatMessage, where: str, quirks: Quirks, refuse: Refusal
         sent["content"] = [
             {"type": "text", "text": part.text} if isinstance(part, Text) else part.data
             for part in message.content
-            if isinstance(part, Text) or (isinstance(part, Custom) and part.data in customs)
+            if isinstance(part, Text) or (isinstance(part, Custom) and refuse.owns(part.model) and part.data in customs)
         ]
     elif texts:
         sent["content"] = "".join(texts)
@@ -192,7 +192,7 @@ def _reasoning_back(sent: dict[str, Any], text: str, quirks: Quirks) -> None:
         sent[quirks.reasoning_back] = text
 
 
-def _call(part: ToolCall, quirks: Quirks) -> dict[str, Any]:
+def _call(part: ToolCall, quirks: Quirks, refuse: Refusal) -> dict[str, Any]:
     arguments = part.fn_arguments
     text = arguments if isinstance(arguments, str) else _json({} if arguments is None else arguments)
     call: dict[str, Any] = {
@@ -200,7 +200,7 @@ def _call(part: ToolCall, quirks: Quirks) -> dict[str, Any]:
         "type": "function",
         "function": {"name": part.fn_name, "arguments": text},
     }
-    if part.thought_signatures and quirks.signatures:
+    if part.thought_signatures and quirks.signatures and refuse.owns(part.provider):
         call["extra_content"] = {"google": {"thought_signature": part.thought_signatures[0]}}
     return call
 

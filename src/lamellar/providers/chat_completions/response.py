@@ -13,6 +13,7 @@ from ...errors import ExecutorError
 from ...thinking import ThinkSplitter
 from ..classify import provider_error
 from ..error_bodies import content_filtered, error_from, malformed
+from ..signing import signed
 from ..wire import Exchange
 from .reading import (
     MESSAGE_EXTRAS,
@@ -81,7 +82,7 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
             raise content_filtered(exchange, status, ANSWER_BLOCKED)
     groq = parsed.get("x_groq")
     return ChatResponse(
-        content=tuple(parts),
+        content=signed(parts, exchange.provider),
         reasoning_content=reasoning_of(parts),
         model=exchange.model,
         provider=exchange.provider,

@@ -18,6 +18,7 @@ from ...chat.usage import Usage
 from ...thinking import ThinkSplitter
 from ..error_bodies import content_filtered, error_from, malformed
 from ..event_stream import STATUS, Events, EventStreamParser
+from ..signing import signed
 from ..wire import Exchange
 from .answer import Answer
 from .reading import MESSAGE_EXTRAS, TOP_EXTRAS, details_reasoning, name_of, signature_of, text_pieces, tool_entries
@@ -212,7 +213,7 @@ class ChatStreamParser(EventStreamParser):
             End(
                 stop_reason=reason,
                 usage=self.usage,
-                content=tuple(content),
+                content=signed(content, self._exchange.provider),
                 response_id=self._response_id,
                 provider_model=self._model,
                 raw=self._last,

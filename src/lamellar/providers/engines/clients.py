@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import suppress
+from threading import Lock
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary, finalize
 
@@ -176,6 +177,7 @@ class ClientsByLoop(Generic[C]):
         self._make = make
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[int, C]] = WeakKeyDictionary()
         self._closed = False
+        self._lock = Lock()
 
     def get(self) -> C:
         """The running loop's client.
@@ -189,9 +191,6 @@ class ClientsByLoop(Generic[C]):
             return entry[1]
         if self._closed:
             raise RejectedError(ErrorKind.CLOSED, "the HTTP engine is closed; build the stack again")
-        # A client refers to its loop, so weak keys alone would keep both for ever.
-        for known in [known for known in self._clients if known.is_closed()]:
-            self._clients.pop(known, None)
         client = self._make()
         close = client.closer()
         client.guard = _guard(close)
@@ -200,7 +199,11 @@ class ClientsByLoop(Generic[C]):
         # The finalizer holds the connections, so that they are not collected, with complaints, along with the client.
         client.collected = finalize(client, _hand_over, loop, os.getpid(), close)
         client.collected.atexit = False
-        self._clients[loop] = (os.getpid(), client)
+        with self._lock:  # loops of other threads come and go
+            # A client refers to its loop, so weak keys alone would keep both for ever.
+            for known in [known for known in self._clients if known.is_closed()]:
+                self._clients.pop(known, None)
+            self._clients[loop] = (os.getpid(), client)
         return client
 
     async def aclose(self) -> None:
@@ -208,7 +211,9 @@ class ClientsByLoop(Generic[C]):
         self._closed = True
         here = asyncio.get_running_loop()
         mine = None
-        for loop, (pid, client) in list(self._clients.items()):
+        with self._lock:
+            known = list(self._clients.items())
+        for loop, (pid, client) in known:
             # After a fork the parent's sockets are not ours to say goodbye on; on a closed loop all is over.
             if pid != os.getpid() or loop.is_closed():
                 continue

@@ -62,8 +62,11 @@ class Answer:
 
     @property
     def has_content(self) -> bool:
-        """Whether anything was said, beside what the provider reports about it."""
-        return bool(self._order)
+        """Whether anything was said, beside signatures and what the provider reports about it."""
+        return any(
+            any(entry[1]) if isinstance(entry, tuple) else not isinstance(entry, ThoughtSignature)
+            for entry in self._order
+        )
 
     def add(self, content: object, out: _Events) -> None:
         """Add a candidate's content, and its events to `out`."""
@@ -114,6 +117,8 @@ class Answer:
             elif text:
                 self._text(thought, text, out)
             return
+        if not part.keys() - {"text", "thought"}:
+            return  # nothing is in it, and it would be refused if it went back
         self._channel = None
         call = part.get("functionCall")
         if isinstance(call, dict) and isinstance(call.get("name"), str) and call["name"]:

@@ -129,6 +129,8 @@ def _model(message: ChatMessage, where: str, ledger: CallLedger, refuse: Refusal
     loose: str | None = None  # a signature that follows no part of its own
     for at, part in enumerate(message.content):
         here = f"{where}.content[{at}]"
+        if isinstance(part, ThoughtSignature) and not _own(part.provider, refuse):
+            continue
         new = _said(part, here, ledger, refuse)
         if isinstance(part, ThoughtSignature) and signable:
             sent[-1]["thoughtSignature"] = part.signature
@@ -161,16 +163,19 @@ def _said(part: ContentPart, here: str, ledger: CallLedger, refuse: Refusal) -> 
         return {"text": part.text, "thought": True}
     if isinstance(part, ToolCall):
         ledger.called(part.call_id, part.fn_name)
-        return call_part(part, here, refuse)
+        return call_part(part, here, refuse, signed=_own(part.provider, refuse))
     if isinstance(part, Binary):
         return binary_part(part, here, refuse)
     if isinstance(part, ToolResponse):
         raise refuse(here, part, _MENDS[ToolResponse])
     if isinstance(part, Custom):
-        foreign = part.model not in (None, refuse.provider, refuse.model, *_FAMILY)
         reported = isinstance(part.data, dict) and not set(part.data) - set(REPORTED)
-        return None if foreign or reported else _own_form(part, here, refuse)
+        return _own_form(part, here, refuse) if _own(part.model, refuse) and not reported else None
     return None
+
+
+def _own(maker: str | None, refuse: Refusal) -> bool:
+    return maker in _FAMILY or refuse.owns(maker)
 
 
 def _answers(message: ChatMessage, where: str, ledger: CallLedger, refuse: Refusal, turn: _Turn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from pydantic import JsonValue
@@ -37,8 +38,8 @@ def binary_part(part: Binary, where: str, refuse: Refusal) -> dict[str, Any]:
     return {"inlineData": {"mimeType": part.content_type, "data": data}}
 
 
-def call_part(part: ToolCall, where: str, refuse: Refusal) -> dict[str, Any]:
-    """A call, with its id where it came with one and the signature it came with.
+def call_part(part: ToolCall, where: str, refuse: Refusal, *, signed: bool) -> dict[str, Any]:
+    """A call, with its id where it came with one and, where that is Google's, the signature it came with.
 
     Raises:
         ExecutorError: The arguments are no object, or there is more than one signature.
@@ -48,7 +49,7 @@ def call_part(part: ToolCall, where: str, refuse: Refusal) -> dict[str, Any]:
     if call_id is not None:
         call["id"] = call_id
     sent: dict[str, Any] = {"functionCall": call}
-    signatures = part.thought_signatures or ()
+    signatures = (part.thought_signatures or ()) if signed else ()
     if len(signatures) > 1:
         mend = "a call carries one signature here: send the one that came with it"
         raise refuse(f"{where}.thought_signatures", signatures, mend)
@@ -77,10 +78,8 @@ def response_part(part: ToolResponse, where: str, ledger: CallLedger, refuse: Re
 
 def _arguments(arguments: JsonValue, where: str, refuse: Refusal) -> dict[str, Any]:
     if isinstance(arguments, str):
-        try:
+        with suppress(ValueError):  # no JSON: it is refused below as the text it is
             arguments = from_json(arguments) if arguments.strip() else None
-        except ValueError:
-            arguments = "?"
     if arguments is None:
         return {}
     if not isinstance(arguments, dict):

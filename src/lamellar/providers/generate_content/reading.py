@@ -11,6 +11,7 @@ from ...chat.usage import Usage
 from ...errors import ErrorKind, ExecutorError
 from ..classify import provider_error
 from ..error_bodies import error_from, malformed
+from ..signing import signed
 from ..wire import Exchange
 from .answer import Answer
 from .parts import REPORTED
@@ -117,7 +118,7 @@ class Reading:
         return End(
             stop_reason=self.stop_reason,
             usage=self.usage,
-            content=self.answer.content(),
+            content=signed(self.answer.content(), self._exchange.provider),
             response_id=self.answer.response_id,
             provider_model=self.model,
             raw=self._raw,

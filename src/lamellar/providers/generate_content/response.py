@@ -10,6 +10,7 @@ from ...chat.content import reasoning_of
 from ...chat.events import Progress, StreamEvent
 from ...chat.response import ChatResponse
 from ..error_bodies import malformed
+from ..signing import signed
 from ..wire import Exchange
 from .reading import Reading
 
@@ -40,7 +41,7 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
     if not content and reading.finish_reason is None:
         raise malformed(exchange, status, "the body has neither a candidate nor a reason why there is none", body)
     return ChatResponse(
-        content=content,
+        content=signed(content, exchange.provider),
         reasoning_content=reasoning_of(content),
         model=exchange.model,
         provider=exchange.provider,
