@@ -22,6 +22,7 @@ from lamellar import (
     Target,
 )
 from lamellar.middleware import Fallback, FallbackEvent, Retry, Timeout
+from lamellar.providers import Auto
 from lamellar.testing import Hang, Scripted, ScriptedExecutor, answer, run_virtual
 from lamellar.verdicts import VERDICTS
 
@@ -336,3 +337,17 @@ def test_equal_targets_have_names_that_tell_them_apart() -> None:
 def test_wrong_options_are_named(make: object, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         make()
+
+
+async def test_a_later_target_that_is_wrongly_configured_does_not_hide_the_failure(caplog):
+    down = ScriptedExecutor(ExecutorError("overloaded", "busy"), repeat=True)
+    stack = Stack(
+        Fallback(Target(down, name="a"), Target(Auto(), name="b"), Target(ScriptedExecutor("spare"), name="c"))
+    )
+    async with stack.build() as executor:
+        assert (await executor.exec_chat_response("nope::m", ChatRequest.from_user("q"))).text == "spare"
+    assert "the target 'b' cannot be asked: model: unknown namespace 'nope'" in caplog.text
+    async with Stack(Fallback(Target(down, name="a"), Target(Auto(), name="b"))).build() as executor:
+        with pytest.raises(ExecutorError) as caught:
+            await executor.exec_chat_response("nope::m", ChatRequest.from_user("q"))
+    assert caught.value.kind is ErrorKind.OVERLOADED

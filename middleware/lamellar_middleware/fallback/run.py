@@ -6,7 +6,14 @@ import logging
 from typing import TYPE_CHECKING, Generic, cast
 
 from lamellar.decisive import decisive
-from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedError, StreamInterruptedError
+from lamellar.errors import (
+    ConfigError,
+    ErrorKind,
+    ExecutorError,
+    LamellarError,
+    RejectedError,
+    StreamInterruptedError,
+)
 from lamellar.executor import ResultT, discard
 from lamellar.stream import LlmEventStream
 
@@ -100,7 +107,12 @@ class FallbackRun(Generic[ResultT]):
             call_hook(
                 self._layer.spec.on_fallback, FallbackEvent(failed.name, target.name, found), "on_fallback", _logger
             )
-            found = await self._ask(target, delivered)
+            try:
+                found = await self._ask(target, delivered)
+            except ConfigError as mistake:  # such as a missing key that `Auto` finds now: it must not hide the failure
+                _logger.warning("the target '%s' cannot be asked: %s", target.name, mistake)
+                found = ExecutorError(ErrorKind.MODEL_NOT_FOUND, str(mistake), code="config_error")
+                found.target = target.name
             failed = target
         return found
 
