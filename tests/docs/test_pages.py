@@ -21,17 +21,34 @@ from lamellar.attempt import AttemptLimits
 from lamellar.chat import events
 from lamellar.middleware import (
     AdaptiveLimit,
+    Balance,
     Budget,
+    Cache,
+    Chaos,
     CircuitBreaker,
     ConcurrencyLimit,
+    Defaults,
+    Ejection,
+    ExtractReasoning,
+    Fallback,
     Guardrail,
+    Hedge,
+    HedgeBudget,
     Log,
+    RateLimit,
+    Record,
     Redact,
+    Replay,
+    Retry,
+    RetryBudget,
+    Route,
+    RouteRule,
+    SimulateStream,
+    Timeout,
     TokenPrice,
+    Tracing,
+    Transform,
 )
-from lamellar.middleware import Cache, Fallback, RateLimit, Retry, RetryBudget, Timeout, Tracing
-from lamellar.middleware import Balance, Ejection, Hedge, HedgeBudget, Route, RouteRule
-from lamellar.middleware import Chaos, Defaults, ExtractReasoning, Record, Replay, SimulateStream, Transform
 from lamellar.providers import Anthropic, Auto, Gemini, OpenAI
 from lamellar.verdicts import VERDICTS
 

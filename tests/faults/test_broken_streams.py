@@ -213,7 +213,6 @@ async def test_what_an_empty_answer_is_can_be_said(
 
 
 @pytest.mark.failure(6)
-@pytest.mark.xfail(strict=True, reason="a fallback does not go on after the retries' own `empty` error")
 @pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "whole"])
 async def test_an_empty_answer_is_asked_for_again_and_then_elsewhere(engine: str, streaming: bool) -> None:
     assert await said_of_nothing(engine, streaming, "retry", "fallback") == (TEXT, 2, 1)

@@ -128,13 +128,10 @@ async def test_many_calls_with_faults_leave_nothing_behind(engine: str) -> None:
         assert simulator.request_count > CALLS / 3
 
 
-CYCLE = pytest.mark.xfail(strict=True, reason="HttpExecutor._send keeps the refusal that it raises in its frame")
-
-
 @pytest.mark.failure(31)
 @pytest.mark.parametrize(
     "faulty",
-    [Reset(), Cut(WHOLE), Garbage(WHOLE), Stall(WHOLE), pytest.param(overloaded(), marks=CYCLE)],
+    [Reset(), Cut(WHOLE), Garbage(WHOLE), Stall(WHOLE), overloaded()],
     ids=["reset", "cut", "not JSON", "stall", "503"],
 )
 async def test_a_failed_call_is_freed_without_the_garbage_collector(engine: str, faulty: Reply) -> None:

@@ -68,9 +68,6 @@ REPLIES: dict[str, Reply] = {
 }
 
 
-UNSCRUBBED = pytest.mark.xfail(strict=True, reason="the id of a request is taken from its header as it stands")
-
-
 def errors_of(error: BaseException | None) -> list[BaseException]:
     """An error with all that stands behind it."""
     found: list[BaseException] = []
@@ -103,9 +100,7 @@ async def everything_told(stack: Stack) -> tuple[str, str]:
 
 
 @pytest.mark.failure(34)
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=UNSCRUBBED if name == "a header" else ()) for name in REPLIES]
-)
+@pytest.mark.parametrize("name", list(REPLIES))
 async def test_no_credential_is_in_anything_that_comes_out(
     engine: str, name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lamellar.durations import seconds
+from lamellar.errors import ErrorKind
 from lamellar.executor import CompositeExecutor, Operation, ResultT
 from lamellar.scope import CallScope, current_scope
 from lamellar.stream import LlmEventStream
@@ -34,6 +35,8 @@ class FallbackExecutor(CompositeExecutor):
     def __init__(self, spec: Fallback, targets: tuple[TargetExecutor, ...]) -> None:
         super().__init__(spec.label, targets)
         self.spec = spec
+        # An answer with nothing in it, however it is told, is for the next target when this layer takes it so.
+        self.rules = {ErrorKind.EMPTY: True, **spec.rules} if spec.on_empty == "fallback" else spec.rules
         self._targets = targets
         self._stuck_at = 0
         self._stuck_until = 0.0

@@ -178,6 +178,6 @@ class FallbackRun(Generic[ResultT]):
 
     def _candidates(self, failed: TargetExecutor, error: ExecutorError | RejectedError) -> list[TargetExecutor]:
         """The targets that may do better after this error; none when there is to be no other."""
-        if not self._question.goes_on(error, self._layer.spec.rules):
+        if not self._question.goes_on(error, self._layer.rules):
             return []
         return self._question.better(self._later, failed, error)

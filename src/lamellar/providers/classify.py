@@ -208,7 +208,7 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     """The provider's id of the request, whichever header carries it."""
     for name in ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-goog-request-id", "cf-ray"):
         if value := header(headers, name):
-            return value[:200]
+            return scrub(value[:200])
     return None
 
 

@@ -135,7 +135,10 @@ class HttpExecutor:
         if response.status >= 300:
             body = await self._read_error(response)
             refusal = self.dialect.parse_error(exchange, response.status, response.headers, body)
-            raise self._keys.judged(key, refusal)
+            try:
+                raise self._keys.judged(key, refusal)
+            finally:
+                del refusal  # or the error would hold this frame, and the frame the error
         return response
 
     async def _read_whole(self, response: EngineResponse, exchange: Exchange) -> bytes:
