@@ -69,6 +69,7 @@ class _RecoveringSource(InnerSource):
         """The next events that the consumer has not got."""
         while True:
             failure: StreamInterruptedError | None = None
+            batch: Sequence[StreamEvent | Progress] = ()
             try:
                 batch = await self.inner.read_batch()
             except StreamInterruptedError as error:
