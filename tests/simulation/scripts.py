@@ -142,6 +142,9 @@ class SimulatedTarget:
 
     def _script(self, chat_req: ChatRequest) -> list[Step]:
         rng = self._rng
+        before = _said_before(chat_req)
+        if before and (rng.random() < 0.2 or "<think>" in before.casefold()):
+            raise ExecutorError(ErrorKind.INVALID_REQUEST, "this model goes on from nothing, or not from there")
         fate = self._favorite if rng.random() < 0.5 else rng.choice(FATES)
         if fate == "fails at once":
             return [Step(rng.choice(DELAYS), fails=True)]
