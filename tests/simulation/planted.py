@@ -159,7 +159,7 @@ def _(patch: Patch) -> None:
 # -- in the layers -----------------------------------------------------------------------------------------------------
 
 
-@bug("a splice does not tell of its Restart", Invariant.ONE_ANSWER, Invariant.ORDER)
+@bug("a splice does not tell of its Restart", Invariant.ONE_ANSWER, where="fallback")
 def _(patch: Patch) -> None:
     feed = Splice.feed
     patch.setattr(

@@ -13,17 +13,15 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import model_validator
 
 from lamellar.durations import Duration, seconds
-from lamellar.errors import ConfigError, ErrorKind
+from lamellar.errors import ConfigError
 from lamellar.frozen import nearest
 from lamellar.identity import identity_of
-from lamellar.spec import ExecutorSpec, Spec
-from lamellar.target import AnyTarget, named_targets
+from lamellar.target import named_targets
 
-from ..shared import check_kinds
-from ..targets import check_targets
+from ..composite import CompositeSpec
 from .affinity import check_affinity
 from .ejection import Ejection
 
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Balance"]
 
 
-class Balance(ExecutorSpec):
+class Balance(CompositeSpec):
     """Calls spread over targets: `Balance(Target(OpenAI(), name="east"), Target(OpenAI(), name="west"))`.
 
     Args:
@@ -60,32 +58,15 @@ class Balance(ExecutorSpec):
 
     kind: ClassVar[str] = "balance"
 
-    targets: tuple[AnyTarget, ...] = Field(default=())
     strategy: Literal["round_robin", "weighted", "least_pending", "latency"] = "round_robin"
     weights: tuple[float, ...] | dict[str, float] = ()
     affinity: str | None = None
     ejection: Ejection | None = None
     failover: bool = True
-    rules: dict[ErrorKind, bool] = {}
     decay: Duration = 10.0
-    name: str | None = None
-
-    def __init__(self, *targets: object, **data: object) -> None:
-        if targets and "targets" in data:
-            raise ConfigError("Balance: give the targets by position or by name, not both")
-        super().__init__(**({"targets": targets, **data} if targets else data))
-
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
-
-    @field_validator("rules", mode="before")
-    @classmethod
-    def _known_kinds(cls, rules: object) -> object:
-        check_kinds(rules)
-        return rules
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        check_targets(self.targets, self.kind)
         self._check_weights()
         check_affinity(self.affinity)
         if self.rules and not self.failover:
@@ -117,15 +98,6 @@ class Balance(ExecutorSpec):
         if isinstance(weights, Mapping):
             return tuple([weights.get(target.label, 1.0) for target in self.targets])
         return weights or (1.0,) * len(self.targets)
-
-    @property
-    def label(self) -> str:
-        """Its name."""
-        return self.name or self.kind
-
-    def children(self) -> tuple[Spec, ...]:
-        """The targets."""
-        return self.targets
 
     def identity(self) -> object:
         """The targets: which of them answers is a matter of load."""

@@ -144,14 +144,14 @@ class Reader:
         flight, error = self.flight, self.flight.error
         assert error is not None  # noqa: S101 -- asked only of a flight that failed
         try:
+            if isinstance(error, StreamInterruptedError) and not self.streaming:
+                error = error.cause  # of the stream that broke this caller was delivered nothing
             if self.leads:
                 late = isinstance(error, ExecutorError) and error.code == "deadline" and flight.is_the_leaders(error)
                 return self._patience.exceeded() if late else error
             self.scope.adopt(flight.scope)
             if isinstance(error, asyncio.CancelledError):
                 return RejectedError(ErrorKind.CLOSED, "the call that fetched this answer was cancelled")
-            if isinstance(error, StreamInterruptedError) and not self.streaming:
-                error = error.cause  # of the stream that broke this caller was delivered nothing
             return _own(error)
         finally:
             del error

@@ -12,19 +12,16 @@ has timed out, and the next one begins.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
-
-from pydantic import Field, field_validator, model_validator
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lamellar.coderef import CodeRef, reference_to
 from lamellar.durations import Duration
-from lamellar.errors import ConfigError, ErrorKind, LamellarError
+from lamellar.errors import LamellarError
 from lamellar.identity import identity_of
-from lamellar.spec import ExecutorSpec, Spec
-from lamellar.target import AnyTarget, named_targets
+from lamellar.target import named_targets
 
-from ..shared import OnInterrupt, check_kinds
-from ..targets import check_targets
+from ..composite import CompositeSpec
+from ..shared import OnInterrupt
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
@@ -49,7 +46,7 @@ class FallbackEvent:
     error: LamellarError
 
 
-class Fallback(ExecutorSpec):
+class Fallback(CompositeSpec):
     """Targets in order: `Fallback(Target(OpenAI(), model="a"), Target(OpenAI(), model="b"))`.
 
     Args:
@@ -75,41 +72,11 @@ class Fallback(ExecutorSpec):
     kind: ClassVar[str] = "fallback"
     model_config = {"arbitrary_types_allowed": True}
 
-    targets: tuple[AnyTarget, ...] = Field(default=())
-    name: str | None = None
-    rules: dict[ErrorKind, bool] = {}
     on_empty: Literal["accept", "fallback"] = "accept"
     accept: CodeRef | None = None
     sticky: Duration | None = None
     on_interrupt: OnInterrupt = "raise"
     on_fallback: CodeRef | None = None
-
-    def __init__(self, *targets: object, **data: object) -> None:
-        if targets and "targets" in data:
-            raise ConfigError("Fallback: give the targets by position or by name, not both")
-        super().__init__(**({"targets": targets, **data} if targets else data))
-
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
-
-    @field_validator("rules", mode="before")
-    @classmethod
-    def _known_kinds(cls, rules: object) -> object:
-        check_kinds(rules)
-        return rules
-
-    @model_validator(mode="after")
-    def _somewhere_to_go(self) -> Self:
-        check_targets(self.targets, "fallback")
-        return self
-
-    @property
-    def label(self) -> str:
-        """Its name."""
-        return self.name or self.kind
-
-    def children(self) -> tuple[Spec, ...]:
-        """The targets."""
-        return self.targets
 
     def identity(self) -> object:
         """The targets, and the rules by which an answer is taken from one or the next; not its hook."""

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from lamellar.durations import Duration, seconds
-from lamellar.errors import ConfigError, ErrorKind
+from lamellar.errors import ConfigError
 from lamellar.identity import identity_of
-from lamellar.spec import ExecutorSpec, Spec
-from lamellar.target import AnyTarget, named_targets
+from lamellar.target import named_targets
 
+from ..composite import CompositeSpec
 from ..retry.budget import RetryBudget
-from ..shared import check_kinds
-from ..targets import check_targets
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
@@ -45,7 +43,7 @@ class HedgeBudget(RetryBudget):
     min_per_second: float = Field(default=0.1, ge=0)
 
 
-class Hedge(ExecutorSpec):
+class Hedge(CompositeSpec):
     """Another target while the first is slow: `Hedge(Target(OpenAI(), model="a"), Target(OpenAI(), model="b"))`.
 
     Requests that leave something behind at the provider (`store`, `previous_response_id`) are never hedged: their
@@ -68,46 +66,21 @@ class Hedge(ExecutorSpec):
     """
 
     kind: ClassVar[str] = "hedge"
+    least: ClassVar[int] = 2
 
-    targets: tuple[AnyTarget, ...] = Field(default=())
     delay: Duration = 2.0
     percentile: float | None = Field(default=None, gt=0, lt=1)
     max_parallel: int = Field(default=2, ge=2)
     budget: HedgeBudget | None = None
-    rules: dict[ErrorKind, bool] = {}
-    name: str | None = None
-
-    def __init__(self, *targets: object, **data: object) -> None:
-        if targets and "targets" in data:
-            raise ConfigError("Hedge: give the targets by position or by name, not both")
-        super().__init__(**({"targets": targets, **data} if targets else data))
-
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
-
-    @field_validator("rules", mode="before")
-    @classmethod
-    def _known_kinds(cls, rules: object) -> object:
-        check_kinds(rules)
-        return rules
 
     @model_validator(mode="after")
     def _somebody_else(self) -> Self:
-        check_targets(self.targets, self.kind, least=2)
         if self.percentile is not None and seconds(self.delay) <= 0:
             raise ConfigError(
                 "percentile is learned from calls that are waited for, and delay=0 waits for none; "
                 "give delay more than zero seconds, or leave percentile out"
             )
         return self
-
-    @property
-    def label(self) -> str:
-        """Its name."""
-        return self.name or self.kind
-
-    def children(self) -> tuple[Spec, ...]:
-        """The targets."""
-        return self.targets
 
     def identity(self) -> object:
         """The targets: which of them answers is a matter of time."""

@@ -106,6 +106,20 @@ def test_the_leaders_deadline_is_its_own_and_the_first_who_waits_asks_again(way)
     assert len(leaf.calls) == 2
 
 
+def test_who_asks_again_for_a_whole_answer_is_not_told_of_a_part_of_it() -> None:
+    cut = ExecutorError(ErrorKind.CONNECTION, "reset")
+    leaf = ScriptedExecutor(Scripted((Hang(),)), Scripted((Chunk("Par"), cut)))
+
+    async def main() -> None:
+        async with Stack(Cache(), leaf).build() as executor:
+            asked = [stream(executor, options=within(3)), ask(executor)]
+            _, told = await asyncio.gather(*asked, return_exceptions=True)
+            assert told is cut, "it led a stream, and was delivered nothing of it"
+            assert told.retryable
+
+    run_virtual(main())
+
+
 def test_who_asks_again_leaves_no_timer_behind() -> None:
     leaf = ScriptedExecutor(Scripted((Hang(),)), slowly())
 
