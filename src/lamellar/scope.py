@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .call import AttemptRecord, CallContext, Outcome
+from .call_record import CallRecord
 from .errors import ExecutorError, RejectedError
 from .live import LiveAttempt
 from .stopwatch import Stopwatch
@@ -25,29 +26,6 @@ if TYPE_CHECKING:
     from .observer import CallObserver
 
 __all__ = ["CallScope", "LiveAttempt", "Stopwatch", "current_scope", "note_response", "use_scope"]
-
-
-class _Shared:
-    """What every narrowed view of one call's scope has in common."""
-
-    __slots__ = ("backoff", "branch", "call_key", "clock", "context", "log", "rng", "stopwatch", "streaming", "waited")
-
-    def __init__(self, clock: Clock, rng: random.Random, context: CallContext | None, streaming: bool) -> None:
-        self.clock = clock
-        self.rng = rng
-        self.context = context
-        self.streaming = streaming
-        self.stopwatch = Stopwatch(clock)
-        self.log: list[LiveAttempt] = []
-        self.branch: list[LiveAttempt] | None = None
-        """The tries of this line of work, where several run at the same time; None where all are its own."""
-        self.waited = 0.0
-        self.backoff = 0.0
-        self.call_key: str | None = None
-
-    @property
-    def tries(self) -> list[LiveAttempt]:
-        return self.log if self.branch is None else self.branch
 
 
 class CallScope:
@@ -71,7 +49,7 @@ class CallScope:
         "total",
     )
 
-    def __init__(self, shared: _Shared) -> None:
+    def __init__(self, shared: CallRecord) -> None:
         self._shared = shared
         self.clock = shared.clock
         self.rng = shared.rng
@@ -103,7 +81,7 @@ class CallScope:
         Inside the leaf of another stack it is a part of that one's call: bounded by what is left of it, and its tries
         are shown there.
         """
-        scope = cls(_Shared(clock, rng, context, streaming))
+        scope = cls(CallRecord(clock, rng, context, streaming))
         outer = _scope.get()
         if outer is not None and outer.live is not None and outer.live.runs_here():
             outer.live.inner.append(scope)
@@ -120,7 +98,7 @@ class CallScope:
         until an answer is committed; from then on each who waits for it keeps to his own.
         """
         own = self._shared
-        shared = _Shared(own.clock, own.rng, own.context, streaming)
+        shared = CallRecord(own.clock, own.rng, own.context, streaming)
         shared.log = own.log
         shared.branch = own.branch
         fork = CallScope(shared)
@@ -144,7 +122,7 @@ class CallScope:
         next, is said of its own and not of another branch's. What was waited before goes to the first branch.
         """
         own = self._shared
-        shared = _Shared(own.clock, own.rng, own.context, own.streaming)
+        shared = CallRecord(own.clock, own.rng, own.context, own.streaming)
         shared.log, shared.stopwatch, shared.branch = own.log, own.stopwatch, []
         shared.waited, shared.backoff = own.waited, own.backoff
         own.waited = own.backoff = 0.0
