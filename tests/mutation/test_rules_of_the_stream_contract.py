@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 CONTRACT = "tests/conformance/test_contract.py::"
 TIMEOUTS = "tests/middleware/test_timeout.py::"
 STREAMS = "tests/test_stream.py::"
+RESTART = "tests/middleware/test_interruption.py::TestRestart::"
 CACHE = "tests/middleware/cache/"
 
 
@@ -132,10 +133,26 @@ PATCHES = [
     Patch(
         5,
         "the partial is lost",
-        "src/lamellar/attempt.py",
-        "            partial=self._gathered.parts(whole=False),\n",
+        "src/lamellar/interruption.py",
+        "        partial=delivered.parts(whole=False),\n",
         "",
         CONTRACT + "test_an_error_after_content_interrupts_with_the_partial[scripted-leaf-interrupted]",
+    ),
+    Patch(
+        5,
+        "a new answer follows a broken one without a word",
+        "middleware/lamellar_middleware/recovery/splice.py",
+        "beyond = [restart, *self._held]",
+        "beyond = list(self._held)",
+        RESTART + "test_the_first_difference_tells_the_consumer_to_drop_what_it_has[retried]",
+    ),
+    Patch(
+        5,
+        "what a new answer repeats is sent twice",
+        "middleware/lamellar_middleware/recovery/splice.py",
+        "beyond.append(kind(said[overlap:]))",
+        "beyond.append(kind(said))",
+        RESTART + "test_what_repeats_is_not_sent_twice[retried]",
     ),
     Patch(
         6,
