@@ -32,7 +32,8 @@ def _give_signature(cls: Class) -> None:
         return
     found = cls.members.get("__init__")
     own = list(found.parameters) if found is not None and not found.is_alias else []  # type: ignore[union-attr]
-    if any(each.name not in ("self", "data") and each.kind is not ParameterKind.var_positional for each in own):
+    by_position = (ParameterKind.var_positional, ParameterKind.positional_only)
+    if any(each.name not in ("self", "data") and each.kind not in by_position for each in own):
         return
     fields: dict[str, Parameter] = {}
     for each in reversed([cls, *_ancestors(cls)]):
