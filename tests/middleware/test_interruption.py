@@ -308,6 +308,22 @@ class TestContinue:
         assert (seen.said, seen.error) == (["Start", "a", "b", "End"], None)
         assert second.calls[1].chat_req == REQUEST
 
+    def test_a_continuation_with_nothing_in_it_does_not_make_a_part_the_whole(self):
+        second = ScriptedExecutor(Scripted((End(),)), whole(*chunks("ab")))
+        targets = Target(ScriptedExecutor(cut(*chunks("a")))), Target(second, prefill=True)
+        assert Seen(Stack(Fallback(*targets, on_interrupt="continue"))).said == ["Start", "a", "b", "End"]
+        assert second.calls[1].chat_req == REQUEST
+        leaf = ScriptedExecutor(cut(*chunks("a")), Scripted((End(),)), whole(*chunks("ab")))
+        retried = Fallback(Target(Retry(on_interrupt="continue"), leaf, prefill=True))
+        assert Seen(Stack(retried)).said == ["Start", "a", "b", "End"]
+        assert leaf.calls[2].chat_req == REQUEST
+
+    def test_a_model_that_has_nothing_to_add_and_says_so_has_ended(self):
+        leaf = ScriptedExecutor(cut(*chunks("a")), Scripted((End(usage=Usage(prompt_tokens=3)),)))
+        seen = Seen(Stack(Fallback(Target(Retry(on_interrupt="continue"), leaf, prefill=True))))
+        assert seen.said == ["Start", "a", "End"]
+        assert seen.events[-1].content[0].text == "a"
+
     def test_a_break_of_the_continuation_is_continued_too(self):
         leaf = ScriptedExecutor(cut(*chunks("a")), cut(*chunks("b")), whole(*chunks("c")))
         seen = Seen(Stack(Fallback(Target(Retry(on_interrupt="continue"), leaf, prefill=True))))

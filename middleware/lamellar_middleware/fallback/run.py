@@ -18,7 +18,7 @@ from lamellar.executor import ResultT, discard
 from lamellar.stream import LlmEventStream
 
 from ..recovery import Resumed
-from ..recovery.prefill import prefilled
+from ..recovery.prefill import goes_on, prefilled
 from ..shared import call_hook, empty_answer
 from ..targets import Question, grant
 from .spec import FallbackEvent
@@ -125,7 +125,7 @@ class FallbackRun(Generic[ResultT]):
         if delivered and target.prefill and self._layer.spec.on_interrupt == "continue":
             onward = prefilled(question.chat_req, question.options, delivered)
         outcome = await self._try(target, onward)
-        if onward is not None and isinstance(outcome, ExecutorError) and outcome.kind is ErrorKind.INVALID_REQUEST:
+        if onward is not None and not goes_on(outcome):
             onward = None  # it takes no prefill after all
             outcome = await self._try(target, None)
         self._continues = onward is not None

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 from lamellar.chat.content import Text
 from lamellar.chat.options import JsonSchemaFormat
 from lamellar.chat.request import ChatMessage
+from lamellar.errors import ErrorKind, ExecutorError, LamellarError
+from lamellar.executor import discard
 
 if TYPE_CHECKING:
     from lamellar.chat.content import ContentPart
     from lamellar.chat.options import ChatOptions
     from lamellar.chat.request import ChatRequest
+    from lamellar.chat.response import ChatResponse
+    from lamellar.stream import LlmEventStream
 
-__all__ = ["prefilled"]
+__all__ = ["goes_on", "prefilled"]
 
 
 def prefilled(
@@ -34,3 +38,17 @@ def prefilled(
     ):
         return None
     return chat_req.append_message(ChatMessage.assistant(text))
+
+
+def goes_on(outcome: ChatResponse | LlmEventStream | LamellarError) -> bool:
+    """Whether a target that was asked to go on does so, or has failed at it for reasons of its own.
+
+    It does not when it refuses the request, nor when its answer has nothing in it, not even usage: taken for the end of
+    the text, that would pass a part of it off as whole. Such an answer is let go of here.
+    """
+    if isinstance(outcome, LamellarError):
+        return not (isinstance(outcome, ExecutorError) and outcome.kind is ErrorKind.INVALID_REQUEST)
+    if outcome.is_empty:
+        discard(outcome)
+        return False
+    return True

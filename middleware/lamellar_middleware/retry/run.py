@@ -10,7 +10,7 @@ from lamellar.errors import ErrorKind, ExecutorError, LamellarError, RejectedErr
 from lamellar.executor import Operation, ResultT, discard
 
 from ..recovery import Resumed
-from ..recovery.prefill import prefilled
+from ..recovery.prefill import goes_on, prefilled
 from ..shared import call_hook, empty_answer
 from .spec import KindPolicy, RetryEvent
 
@@ -104,7 +104,7 @@ class RetryRun(Generic[ResultT]):
         outcome: ResultT | ExecutorError | RejectedError | None = None
         try:
             outcome = await self._again(cause, onward or self._chat_req)
-            if onward is not None and isinstance(outcome, ExecutorError) and outcome.kind is ErrorKind.INVALID_REQUEST:
+            if onward is not None and not goes_on(outcome):
                 onward = None  # it takes no prefill after all
                 outcome = await self._ask(self._chat_req)
                 if isinstance(outcome, LamellarError):
