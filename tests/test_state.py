@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from lamellar import ChatRequest, ConfigError, ExecutorWrapper, LayerSpec, RejectedError, Stack, Target
-from lamellar.middleware import Fallback
+from lamellar import ChatRequest, ConfigError, ExecutorError, ExecutorWrapper, LayerSpec, RejectedError, Stack, Target
+from lamellar.middleware import Fallback, RateLimit
 from lamellar.testing import Hang, Scripted, ScriptedExecutor, run_virtual
 
 REQUEST = ChatRequest.from_user("hi")
@@ -88,3 +88,20 @@ def test_a_name_there_is_not_is_told(act):
     executor = stack(Target(ScriptedExecutor(), name="primary")).build()
     with pytest.raises(ConfigError, match="there is no target 'primry'; did you mean 'primary'"):
         getattr(executor, act)("primry")
+
+
+def test_a_limiter_shows_its_levels_and_a_reset_lifts_its_pause():
+    async def main():
+        limited = ExecutorError("rate_limited", "slow down", retry_after=50)
+        leaf = ScriptedExecutor(limited, "one", "two")
+        async with Stack(RateLimit(requests_per_minute=60), leaf).build() as executor:
+            with pytest.raises(ExecutorError):
+                await executor.exec_chat_response("m", REQUEST)
+            (levels,) = executor.snapshot()["stack"]["rate_limit"].values()
+            assert (levels["waiting"], levels["paused"]) == (0, 50)
+            waiting = asyncio.create_task(executor.exec_chat_response("m", REQUEST))
+            await asyncio.sleep(1)
+            executor.reset("stack")
+            assert (await asyncio.wait_for(waiting, 1)).text == "one"
+
+    run_virtual(main())

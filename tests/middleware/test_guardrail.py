@@ -27,6 +27,7 @@ from lamellar import (
     StreamInterruptedError,
     StreamTruncatedError,
     Target,
+    ThoughtSignatureChunk,
     ToolCallChunk,
     Usage,
 )
@@ -408,3 +409,14 @@ def test_the_identity_is_that_of_the_checks_that_may_change_something() -> None:
 def test_checks_are_named_in_files() -> None:
     stack = Stack.loads("layers: [{guardrail: {on_request: 'os.path:join'}}]\nexecutor: openai")
     assert Stack.loads(stack.dump()) == stack
+
+
+def test_a_text_that_is_refused_after_a_signature_alone_is_refused_by_the_call():
+    async def main():
+        end = End(stop_reason=StopReason("completed"))
+        leaf = ScriptedExecutor(Scripted((ThoughtSignatureChunk("s"), Chunk("bad"), end)))
+        async with Stack(Guardrail(on_text=lambda text: "bad" not in text, every=1), leaf).build() as executor:
+            with pytest.raises(RejectedError):
+                await executor.exec_chat_stream_events("m", ChatRequest.from_user("hi"))
+
+    run_virtual(main())

@@ -30,7 +30,7 @@ from lamellar.accumulate import Accumulator
 from lamellar.chat.content import reasoning_of, text_of
 from lamellar.chat.events import PROGRESS, Progress, StreamEvent
 from lamellar.scope import current_scope
-from lamellar.source import EventSource, Finish
+from lamellar.source import EventSource, Finish, commits
 
 from .world import EMAIL, Invariant, TargetCall, World, plain
 
@@ -256,6 +256,7 @@ class _Source(EventSource):
         self._before = before
         self._world = world
         self._said: list[str] = []
+        self._empty = True
 
     async def read(self) -> Sequence[StreamEvent | Progress]:
         call, complain = self._call, self._world.complain
@@ -274,8 +275,10 @@ class _Source(EventSource):
         for event in events:
             if isinstance(event, End):
                 call.over = True
-                self._world.whole.add(plain(self._before + "".join(self._said)))
+                if not (self._before and self._empty and event.usage is None):  # that would be no end of the text
+                    self._world.whole.add(plain(self._before + "".join(self._said)))
                 break
+            self._empty = self._empty and not commits(event)
             if isinstance(event, Chunk):
                 self._said.append(event.content)
         return events

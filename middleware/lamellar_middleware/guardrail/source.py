@@ -9,7 +9,7 @@ from lamellar.accumulate import Accumulator
 from lamellar.chat.events import Chunk, End, Progress, Restart, StreamEvent
 from lamellar.errors import RejectedError
 from lamellar.interruption import interrupted
-from lamellar.source import InnerSource
+from lamellar.source import InnerSource, commits
 
 if TYPE_CHECKING:
     from lamellar.stream import LlmEventStream
@@ -28,7 +28,7 @@ class CheckedSource(InnerSource):
         every: New characters after which the text is checked.
     """
 
-    __slots__ = ("_checks", "_delivered", "_every", "_refusal", "_text", "_unchecked")
+    __slots__ = ("_checks", "_committed", "_delivered", "_every", "_refusal", "_text", "_unchecked")
 
     def __init__(self, inner: LlmEventStream, checks: Checks, every: int) -> None:
         super().__init__(inner)
@@ -38,6 +38,7 @@ class CheckedSource(InnerSource):
         self._unchecked = 0
         self._refusal: RejectedError | None = None
         self._delivered = Accumulator()
+        self._committed = False
 
     async def read(self) -> Sequence[StreamEvent | Progress]:
         """The inner stream's next events, as far as their text may be delivered.
@@ -50,12 +51,13 @@ class CheckedSource(InnerSource):
         if self._refusal is not None and not batch:
             refusal, self._refusal = self._refusal, None
             try:
-                raise interrupted(refusal, self._delivered, self.inner.usage) if self._delivered else refusal
+                raise interrupted(refusal, self._delivered, self.inner.usage) if self._committed else refusal
             finally:
                 del refusal  # or the error would hold this frame, and the frame the error
         for event in batch:
             if event.__class__ is not Progress:
                 self._delivered.add(event)  # type: ignore[arg-type]
+                self._committed = self._committed or commits(event)
         return batch
 
     async def _allowed(self, batch: Sequence[StreamEvent | Progress]) -> Sequence[StreamEvent | Progress]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lamellar.chat.events import Start
 from lamellar.durations import seconds
@@ -18,6 +18,8 @@ from .estimate import estimated_tokens
 from .spec import RateLimitEvent
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from lamellar.chat.options import ChatOptions
     from lamellar.chat.request import ChatRequest
     from lamellar.chat.usage import Usage
@@ -70,6 +72,19 @@ class RateLimitExecutor(ExecutorWrapper):
         self.limiter = limiter
         self._target = target
         self._counts_tokens = limiter.counts_tokens
+
+    @property
+    def state_key(self) -> str:
+        """``rate_limit``."""
+        return "rate_limit"
+
+    def state(self) -> dict[str, JsonValue]:
+        """For each key in use: how many wait, for how long it is paused, and how much of each limit is used."""
+        return cast("dict[str, JsonValue]", self.limiter.levels())
+
+    def reset(self) -> None:
+        """Lift every pause; what was used of the limits stays used."""
+        self.limiter.resume()
 
     async def _exec(
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None

@@ -243,6 +243,13 @@ class Lane:
             now = self._timeline.now()
             return not self._queue and self._paused_until <= now and all(meter.is_full(now) for meter in self._meters)
 
+    def resume(self) -> None:
+        """Lift the pause, and let go whom it held."""
+        with self._lock:
+            self._paused_until = float("-inf")
+            self._changed()
+            self._serve()
+
     def levels(self) -> dict[str, object]:
         """How many wait, for how long it is paused, and how much of each limit is used."""
         with self._lock:

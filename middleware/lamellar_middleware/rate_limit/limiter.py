@@ -101,6 +101,12 @@ class RateLimiter:
         with self._lock:
             return {lane.label: lane.levels() for lane in self._lanes.values()}
 
+    def resume(self) -> None:
+        """Lift every pause; what was used of the limits stays used."""
+        with self._lock:
+            for lane in self._lanes.values():
+                lane.resume()
+
     def _make(self, key: Key) -> Lane:
         label = ", ".join(f"{name}={value or ''}" for name, value in zip(self.spec.per, key, strict=True))
         meters = [Meter(limit, _pace(limit)) for limit in self._limits]
