@@ -65,6 +65,11 @@ class Balance(CompositeSpec):
     failover: bool = True
     decay: Duration = 10.0
 
+    def __init__(self, *targets: object, **data: object) -> None:  # type checkers look for it in the class itself
+        super().__init__(*targets, **data)
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self._check_weights()

@@ -78,6 +78,11 @@ class Fallback(CompositeSpec):
     on_interrupt: OnInterrupt = "raise"
     on_fallback: CodeRef | None = None
 
+    def __init__(self, *targets: object, **data: object) -> None:  # type checkers look for it in the class itself
+        super().__init__(*targets, **data)
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     def identity(self) -> object:
         """The targets, and the rules by which an answer is taken from one or the next; not its hook."""
         rules = {str(kind): goes_on for kind, goes_on in sorted(self.rules.items())}

@@ -73,6 +73,11 @@ class Hedge(CompositeSpec):
     max_parallel: int = Field(default=2, ge=2)
     budget: HedgeBudget | None = None
 
+    def __init__(self, *targets: object, **data: object) -> None:  # type checkers look for it in the class itself
+        super().__init__(*targets, **data)
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     @model_validator(mode="after")
     def _somebody_else(self) -> Self:
         if self.percentile is not None and seconds(self.delay) <= 0:
