@@ -31,6 +31,7 @@ from lamellar.middleware import (
     Redact,
     Retry,
     Route,
+    SimulateStream,
     Timeout,
     Tracing,
     Transform,
@@ -125,6 +126,7 @@ LAYERS: dict[str, Callable[[], LayerSpec]] = {
     "transform": lambda: Transform(request=same, options=same, model=same),
     "transform-events": lambda: Transform(event=same),
     "transform-events-anew": lambda: Transform(event=anew),
+    "transform-answers-and-events": lambda: Transform(response=same, event=same),
     "defaults": lambda: Defaults(temperature=0, system="Be brief."),
     "extract-reasoning": lambda: ExtractReasoning(tags=("think", "[THINK]")),
     "chaos-at-rest": lambda: Chaos(errors={"overloaded": 0}),
@@ -135,6 +137,14 @@ LAYERS: dict[str, Callable[[], LayerSpec]] = {
     "guardrail-of-the-text": lambda: Guardrail(on_text=nothing, every=3),
     "redact": lambda: Redact(custom={"place": "France"}),
     "log": lambda: Log(slow=1, content=True),
+}
+
+# A layer under test that delivers nothing before the answer is whole.
+WHOLE: dict[str, Callable[[], LayerSpec]] = {
+    "simulate-stream": lambda: SimulateStream(words=1),
+    "simulate-stream-paced": lambda: SimulateStream(characters=4, delay=0.001),
+    "guardrail-of-the-whole": lambda: Guardrail(on_response=nothing, on_text=nothing, buffer=True),
+    "transform-the-answer": lambda: Transform(response=same),
 }
 
 # A composite under test: made of leaves that all behave alike.
@@ -162,10 +172,17 @@ COMPOSITES: dict[str, Callable[[Leaf], ExecutorSpec]] = {
 
 @dataclass(frozen=True)
 class Subject:
-    """A stack that is to obey the contract, whatever its leaf does."""
+    """A stack that is to obey the contract, whatever its leaf does.
+
+    Args:
+        name: Its name among the tests.
+        stack: The stack round a leaf.
+        whole: Whether it delivers nothing before the answer is whole.
+    """
 
     name: str
     stack: Callable[[Leaf], Stack]
+    whole: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -179,9 +196,13 @@ def _composed(make: Callable[[Leaf], ExecutorSpec]) -> Callable[[Leaf], Stack]:
     return lambda leaf: Stack(make(leaf))
 
 
+IN_A_FILE = Subject("cache-in-a-file", _layered(lambda: Cache(store={"sqlite": {"path": "answers.sqlite"}})))
+"""Its work is done in a thread, which virtual time does not wait for: it is run over HTTP."""
+
 SUBJECTS = [
     Subject("leaf", Stack),
     *[Subject(name, _layered(make)) for name, make in LAYERS.items()],
+    *[Subject(name, _layered(make), whole=True) for name, make in WHOLE.items()],
     *[Subject(name, _composed(make)) for name, make in COMPOSITES.items()],
     Subject(
         "all-together",

@@ -7,6 +7,7 @@ import gc
 import pickle
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -25,12 +26,13 @@ from lamellar import (
 from lamellar.scope import current_scope
 
 from .benches import PIECES, TEXT, USAGE, Bench, HttpBench, Scenario, ScriptedBench
-from .subjects import SUBJECTS, Subject
+from .subjects import IN_A_FILE, SUBJECTS, Subject
 
 REQUEST = ChatRequest.from_user("What is the capital of France?")
 
 # Every subject over a scripted leaf; every provider alone and under everything at once, the first on each engine.
 CASES = [
+    pytest.param((partial(HttpBench, "aiohttp", "openai"), IN_A_FILE), id=f"openai-aiohttp-{IN_A_FILE}"),
     *[pytest.param((ScriptedBench, subject), id=f"scripted-{subject}") for subject in SUBJECTS],
     *[
         pytest.param((partial(HttpBench, engine, provider), subject), id=f"{provider}-{engine}-{subject}")
@@ -43,8 +45,30 @@ CASES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A subject that writes a file writes it there."""
+    monkeypatch.chdir(tmp_path)
+
+
+def _subject(case) -> Subject:
+    return case.values[0][1]
+
+
 @pytest.fixture(params=CASES)
 def case(request):
+    return request.param
+
+
+@pytest.fixture(params=[each for each in CASES if not _subject(each).whole])
+def flowing(request):
+    """A case whose subject delivers an answer as it comes."""
+    return request.param
+
+
+@pytest.fixture(params=[each for each in CASES if _subject(each).whole])
+def whole(request):
+    """A case whose subject delivers nothing before the answer is whole."""
     return request.param
 
 
@@ -139,7 +163,7 @@ def test_an_error_of_an_answer_is_raised_with_its_attempts(case: Case) -> None:
     ids=["interrupted", "truncated"],
 )
 def test_an_error_after_content_interrupts_with_the_partial(
-    case: Case, behaviour: str, kind: ErrorKind | None, expected: type
+    flowing: Case, behaviour: str, kind: ErrorKind | None, expected: type
 ) -> None:
     async def scenario(bench: Bench) -> None:
         finishes, pieces = [], []
@@ -161,7 +185,47 @@ def test_an_error_after_content_interrupts_with_the_partial(
         assert error.attempts[-1].outcome is Outcome.FAILED
         assert pickle.loads(pickle.dumps(error)).text == error.text
 
-    run(case, behaviour, scenario)
+    run(flowing, behaviour, scenario)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind"),
+    [("fails-after-content", ErrorKind.OVERLOADED), ("is-cut-after-content", ErrorKind.TRUNCATED)],
+    ids=["interrupted", "truncated"],
+)
+def test_an_error_after_content_that_was_held_back_is_raised_by_the_call(
+    whole: Case, behaviour: str, kind: ErrorKind
+) -> None:
+    async def scenario(bench: Bench) -> None:
+        with pytest.raises(ExecutorError) as caught:
+            await _open(bench)
+        assert caught.value.kind is kind
+        assert [attempt.outcome for attempt in caught.value.attempts] == [Outcome.FAILED]
+        assert [attempt.kind for attempt in caught.value.attempts] == [kind]
+        await bench.eventually(lambda: bench.upstream_open() == 0, "the provider's stream is closed")
+
+    run(whole, behaviour, scenario)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+def test_giving_up_an_answer_that_is_not_whole_closes_the_provider(whole: Case, how: str) -> None:
+    async def scenario(bench: Bench) -> None:
+        task = asyncio.create_task(_open(bench))
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+        assert not task.done()
+        if how == "cancelled":
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert task.cancelling() == 1, "the cancellation was neither swallowed nor converted"
+        else:
+            await bench.executor.aclose()
+            with pytest.raises(Exception, match="closed"):
+                await task
+        await bench.eventually(lambda: bench.upstream_open() == 0, "the provider's stream is closed")
+
+    run(whole, "stalls", scenario)
 
 
 @pytest.mark.failure(5)
@@ -187,9 +251,23 @@ def test_an_empty_answer_is_ready_at_its_end(case: Case) -> None:
     run(case, "is-empty", scenario)
 
 
+@pytest.mark.failure(8)
+def test_leaving_early_is_abandoned(case: Case) -> None:
+    async def scenario(bench: Bench) -> None:
+        async with await _open(bench) as stream:
+            async for event in stream:
+                if isinstance(event, Chunk):
+                    break
+        assert stream.outcome is Outcome.ABANDONED
+        assert [event async for event in stream] == [], "after a close, iteration stops"
+        await bench.eventually(lambda: bench.upstream_open() == 0, "the provider's stream is closed")
+
+    run(case, "answers", scenario)
+
+
 @pytest.mark.parametrize("behaviour", ["stalls", "answers"])
 @pytest.mark.failure(8)
-def test_leaving_early_closes_the_provider_and_is_abandoned(case: Case, behaviour: str) -> None:
+def test_leaving_early_closes_the_provider_and_is_abandoned(flowing: Case, behaviour: str) -> None:
     async def scenario(bench: Bench) -> None:
         finishes = []
         async with await _open(bench) as stream:
@@ -204,11 +282,11 @@ def test_leaving_early_closes_the_provider_and_is_abandoned(case: Case, behaviou
         assert stream.attempts[-1].outcome is Outcome.ABANDONED
         assert stream.attempts[-1].kind is None, "leaving is nobody's failure"
 
-    run(case, behaviour, scenario)
+    run(flowing, behaviour, scenario)
 
 
 @pytest.mark.failure(8)
-def test_cancelling_the_consumer_closes_the_provider(case: Case) -> None:
+def test_cancelling_the_consumer_closes_the_provider(flowing: Case) -> None:
     async def scenario(bench: Bench) -> None:
         stream = await _open(bench)
         finishes = []
@@ -229,7 +307,7 @@ def test_cancelling_the_consumer_closes_the_provider(case: Case) -> None:
         await bench.eventually(lambda: bench.upstream_open() == 0, "the provider's stream is closed")
         assert stream.attempts[-1].outcome is Outcome.CANCELLED
 
-    run(case, "stalls", scenario)
+    run(flowing, "stalls", scenario)
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -249,7 +327,7 @@ def test_cancelling_the_call_closes_the_provider(case: Case, streaming: bool) ->
     run(case, "is-silent", scenario)
 
 
-def test_closing_from_another_task_ends_the_read_that_waits(case: Case) -> None:
+def test_closing_from_another_task_ends_the_read_that_waits(flowing: Case) -> None:
     async def scenario(bench: Bench) -> None:
         stream = await _open(bench)
         finishes, seen = [], []
@@ -273,7 +351,7 @@ def test_closing_from_another_task_ends_the_read_that_waits(case: Case) -> None:
         assert [finish.outcome for finish in finishes] == [Outcome.ABANDONED]
         assert stream.attempts[-1].kind is None
 
-    run(case, "stalls", scenario)
+    run(flowing, "stalls", scenario)
 
 
 def test_a_slow_consumer_is_nobodys_failure(case: Case) -> None:
@@ -289,7 +367,7 @@ def test_a_slow_consumer_is_nobodys_failure(case: Case) -> None:
     run(case, "answers", scenario)
 
 
-def test_a_collected_stream_is_abandoned_once(case: Case) -> None:
+def test_a_collected_stream_is_abandoned_once(flowing: Case) -> None:
     async def scenario(bench: Bench) -> None:
         finishes = []
         stream = await _open(bench)
@@ -302,10 +380,10 @@ def test_a_collected_stream_is_abandoned_once(case: Case) -> None:
         await bench.eventually(lambda: bench.upstream_open() == 0, "the provider's stream is closed")
         assert [finish.outcome for finish in finishes] == [Outcome.ABANDONED]
 
-    run(case, "stalls", scenario)
+    run(flowing, "stalls", scenario)
 
 
-def test_one_task_reads_at_a_time(case: Case) -> None:
+def test_one_task_reads_at_a_time(flowing: Case) -> None:
     async def scenario(bench: Bench) -> None:
         async with await _open(bench) as stream:
             reader = asyncio.create_task(stream.collect())
@@ -316,7 +394,7 @@ def test_one_task_reads_at_a_time(case: Case) -> None:
             with pytest.raises(StreamClosedError):
                 await reader
 
-    run(case, "stalls", scenario)
+    run(flowing, "stalls", scenario)
 
 
 @pytest.mark.failure(9)
@@ -331,7 +409,7 @@ def test_nothing_is_held_across_a_yield(case: Case) -> None:
     run(case, "answers", scenario)
 
 
-def test_closing_the_executor_ends_open_streams_as_cancelled(case: Case) -> None:
+def test_closing_the_executor_ends_open_streams_as_cancelled(flowing: Case) -> None:
     async def scenario(bench: Bench) -> None:
         stream = await _open(bench)
         finishes = []
@@ -344,4 +422,4 @@ def test_closing_the_executor_ends_open_streams_as_cancelled(case: Case) -> None
         with pytest.raises(Exception, match="closed"):
             await _open(bench)
 
-    run(case, "stalls", scenario)
+    run(flowing, "stalls", scenario)
