@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from threading import RLock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lamellar.errors import ConfigError
@@ -13,9 +12,10 @@ from lamellar.scope import current_scope
 if TYPE_CHECKING:
     from threading import RLock
 
+    from lamellar.call import CallContext
     from lamellar.chat.options import ChatOptions
 
-__all__ = ["Keyed", "as_tuple", "check_per"]
+__all__ = ["Keyed", "as_tuple", "check_per", "key_of"]
 
 StateT = TypeVar("StateT")
 
@@ -27,18 +27,28 @@ def as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def check_per(keys: tuple[str, ...]) -> tuple[str, ...]:
+def check_per(keys: tuple[str, ...], *, can: str = "be kept apart") -> tuple[str, ...]:
     """The names in an option `per`, if they are such.
+
+    Args:
+        keys: The names.
+        can: What only such names can, for the error.
 
     Raises:
         ConfigError: One of them is not ``model`` or ``tag:NAME``, or is there twice.
     """
     for key in keys:
         if key != "model" and not (key.startswith(_TAG) and len(key) > len(_TAG)):
-            raise ConfigError(f"'{key}' is nothing that can be kept apart{nearest(key, ('model', 'tag:NAME'))}")
+            raise ConfigError(f"'{key}' is nothing that can {can}{nearest(key, ('model', 'tag:NAME'))}")
         if keys.count(key) > 1:
             raise ConfigError(f"'{key}' is named twice")
     return keys
+
+
+def key_of(per: tuple[str, ...], model: str, call: CallContext | None) -> tuple[str | None, ...]:
+    """What tells a call from those of other keys: one value for each name in `per`, None for a tag it does not have."""
+    tags = call.tags if call is not None else {}
+    return tuple([model if name == "model" else tags.get(name.removeprefix(_TAG)) for name in per])
 
 
 class Keyed(Generic[StateT]):
@@ -105,8 +115,7 @@ class Keyed(Generic[StateT]):
     def _key(self, model: str, options: ChatOptions | None) -> tuple[str | None, ...]:
         scope = current_scope()
         call = scope.context if scope is not None else options.call if options is not None else None
-        tags = call.tags if call is not None else {}
-        return tuple([model if name == "model" else tags.get(name[len(_TAG) :]) for name in self._per])
+        return key_of(self._per, model, call)
 
     def _label(self, key: str | tuple[str | None, ...]) -> str:
         if isinstance(key, str):

@@ -9,13 +9,16 @@ from typing import Literal, TypeAlias, TypeVar
 from lamellar.errors import ConfigError, ErrorKind, ExecutorError
 from lamellar.frozen import nearest
 
-__all__ = ["OnInterrupt", "call_hook", "check_kinds", "empty_answer", "take_identity"]
+__all__ = ["NEVER_CONNECTED", "OnInterrupt", "call_hook", "check_kinds", "empty_answer", "take_identity"]
 
 EventT = TypeVar("EventT")
 
 OnInterrupt: TypeAlias = Literal["raise", "restart", "continue"]
 """What is done when a stream breaks after part of it was delivered: tell the consumer; ask again and splice; or let a
 target that can go on from the partial text do so."""
+
+NEVER_CONNECTED = frozenset({"connect_timeout", "refused", "dns", "descriptors"})
+"""Codes of a `connection` failure after which the provider cannot have seen the request."""
 
 
 def take_identity(data: object) -> object:

@@ -192,6 +192,15 @@ def _layered(make: Callable[[], LayerSpec]) -> Callable[[Leaf], Stack]:
     return lambda leaf: Stack(make(), leaf)
 
 
+def _once_more() -> list[LayerSpec]:
+    """Every layer, to stand inside every layer: a limit that both share would make a call wait for itself."""
+    made = [make() for make in LAYERS.values()]
+    return [
+        each.model_copy(update={"share": "inside"}) if isinstance(each, ConcurrencyLimit) and each.share else each
+        for each in made
+    ]
+
+
 def _composed(make: Callable[[Leaf], ExecutorSpec]) -> Callable[[Leaf], Stack]:
     return lambda leaf: Stack(make(leaf))
 
@@ -208,7 +217,7 @@ SUBJECTS = [
         "all-together",
         lambda leaf: Stack(
             *[make() for make in LAYERS.values()],
-            Fallback(Target(*[make() for make in LAYERS.values()], leaf, model="first"), Target(leaf, model="second")),
+            Fallback(Target(*_once_more(), leaf, model="first"), Target(leaf, model="second")),
         ),
     ),
 ]

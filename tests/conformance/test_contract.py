@@ -251,7 +251,6 @@ def test_an_empty_answer_is_ready_at_its_end(case: Case) -> None:
     run(case, "is-empty", scenario)
 
 
-@pytest.mark.failure(8)
 def test_leaving_early_is_abandoned(case: Case) -> None:
     async def scenario(bench: Bench) -> None:
         async with await _open(bench) as stream:

@@ -11,6 +11,7 @@ from lamellar.chat.usage import Usage
 from lamellar.errors import ErrorKind
 from lamellar.masking import scrub
 
+from ..shared import NEVER_CONNECTED
 from ..tokens import prompt_tokens
 from .ledger import Amount
 
@@ -42,9 +43,6 @@ _SAID_NO = frozenset(
     }
 )
 """Failures in which the provider answered that there is no answer: it bills none."""
-
-_NEVER_CONNECTED = frozenset({"connect_timeout", "refused", "dns", "descriptors"})
-"""Codes of a `connection` failure after which the provider cannot have seen the request."""
 
 
 class Pricing:
@@ -167,4 +165,4 @@ def _is_free(record: AttemptRecord) -> bool:
         return False
     if record.outcome is Outcome.REFUSED or record.kind in _SAID_NO:
         return True
-    return record.kind is ErrorKind.CONNECTION and record.code in _NEVER_CONNECTED
+    return record.kind is ErrorKind.CONNECTION and record.code in NEVER_CONNECTED

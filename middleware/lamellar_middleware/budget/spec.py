@@ -14,6 +14,7 @@ from lamellar.frozen import Frozen
 from lamellar.spec import LayerSpec
 
 from ..keyed import as_tuple, check_per
+from ..sharing import own_or_shared
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
@@ -105,15 +106,8 @@ class Budget(LayerSpec):
     on_spend: CodeRef | None = None
     on_exhausted: CodeRef | None = None
 
-    @field_validator("per", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return as_tuple(value)
-
-    @field_validator("per")
-    @classmethod
-    def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
-        return check_per(keys)
+    _one_or_many = field_validator("per", mode="before")(as_tuple)
+    _known_keys = field_validator("per")(check_per)
 
     @model_validator(mode="after")
     def _limited(self) -> Self:
@@ -152,15 +146,9 @@ class Budget(LayerSpec):
     def _books(self, context: BuildContext) -> Books:
         from .books import Books
 
-        if self.share is None:
-            return Books(self, context.clock)
-        books = context.share(self.share, Books, lambda: Books(self, context.clock))
-        if books.spec.terms() != self.terms():
-            raise ConfigError(
-                f"share: '{self.share}' is shared by {books.spec!r} and {self!r}, whose budgets differ; give both the "
-                f"same {', '.join(_SHARED[:-1])} and {_SHARED[-1]}, or one of them another name"
-            )
-        return books
+        return own_or_shared(
+            self, Books, lambda: Books(self, context.clock), context, differ="whose budgets differ", same=_SHARED
+        )
 
     def identity(self) -> object:
         """Nothing: an answer that could be paid for is the target's own."""

@@ -13,6 +13,7 @@ from lamellar.errors import ConfigError, LamellarError
 from lamellar.spec import LayerSpec
 
 from ..keyed import as_tuple, check_per
+from ..sharing import own_or_shared
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
@@ -134,15 +135,7 @@ class CircuitBreaker(LayerSpec):
     def _breaker(self, context: BuildContext) -> Breaker:
         from .breaker import Breaker
 
-        if self.share is None:
-            return Breaker(self, context.clock)
-        breaker = context.share(self.share, Breaker, lambda: Breaker(self, context.clock))
-        if breaker.spec.terms() != self.terms():
-            raise ConfigError(
-                f"share: '{self.share}' is shared by {breaker.spec!r} and {self!r}, which differ; give both the same "
-                "options, or one of them another name"
-            )
-        return breaker
+        return own_or_shared(self, Breaker, lambda: Breaker(self, context.clock), context)
 
     def identity(self) -> object:
         """Nothing: what comes through is the target's own answer."""

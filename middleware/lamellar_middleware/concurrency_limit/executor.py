@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lamellar.durations import seconds
-from lamellar.errors import RejectedError
-from lamellar.executor import ExecutorWrapper, Operation, ResultT
+from lamellar.errors import ConfigError, RejectedError
+from lamellar.executor import ExecutorWrapper, Operation, ResultT, walk
 from lamellar.scope import current_scope
 from lamellar.stream import LlmEventStream
 
@@ -47,6 +47,23 @@ class ConcurrencyLimitExecutor(ExecutorWrapper):
         self.spec = spec
         self.limiter = limiter
         self._target = target or inner.name
+        self._place = "the stack" if target is None else f"target '{target}'"
+
+    def check_inside(self) -> None:
+        """Refuse a limiter that stands inside once more: a call would hold one of its permits and wait for another.
+
+        The limiters are compared, not their names, so that stacks which were built before are looked into too.
+
+        Raises:
+            ConfigError: It does; both places are named.
+        """
+        for each in walk(self.inner):
+            if isinstance(each, ConcurrencyLimitExecutor) and each.limiter is self.limiter:
+                raise ConfigError(
+                    f"share: '{self.spec.share}' stands twice on one path: {self.spec!r} of {self._place}, and inside "
+                    f"of it {each.spec!r} of {each._place}, so a call would wait for itself; take one of the two out, "
+                    "or give one of them another name"
+                )
 
     async def _exec(
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None

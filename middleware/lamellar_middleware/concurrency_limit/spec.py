@@ -11,6 +11,7 @@ from lamellar.errors import ConfigError
 from lamellar.spec import LayerSpec
 
 from ..keyed import as_tuple, check_per
+from ..sharing import own_or_shared
 from .adaptive import AdaptiveLimit
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class ConcurrencyLimit(LayerSpec):
         per: What has a limit of its own: ``model``, and ``tag:NAME`` for each value of a tag of `CallContext.tags`. By
             default everything below this layer has one together.
         share: A name under which stacks and targets share one limit (`Stack.build(shared=...)`); None shares with
-            nobody.
+            nobody. A call may meet it once on its way: one inside another is refused when the stack is built.
 
     Raises:
         ConfigError: Options contradict each other.
@@ -77,23 +78,21 @@ class ConcurrencyLimit(LayerSpec):
         return {name: getattr(self, name) for name in type(self).model_fields if name not in _OWN}
 
     def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
-        """The gate round `inner`, with a limiter of its own or a shared one."""
+        """The gate round `inner`, with a limiter of its own or a shared one.
+
+        Raises:
+            ConfigError: The name is shared by another limit, or `inner` holds one that shares it.
+        """
         from .executor import ConcurrencyLimitExecutor
 
-        return ConcurrencyLimitExecutor(inner, self, self._limiter(context), target=context.target)
+        made = ConcurrencyLimitExecutor(inner, self, self._limiter(context), target=context.target)
+        made.check_inside()
+        return made
 
     def _limiter(self, context: BuildContext) -> ConcurrencyLimiter:
         from .limiter import ConcurrencyLimiter
 
-        if self.share is None:
-            return ConcurrencyLimiter(self, context.clock)
-        limiter = context.share(self.share, ConcurrencyLimiter, lambda: ConcurrencyLimiter(self, context.clock))
-        if limiter.spec.terms() != self.terms():
-            raise ConfigError(
-                f"share: '{self.share}' is shared by {limiter.spec!r} and {self!r}, which differ; give both the same "
-                "options, or one of them another name"
-            )
-        return limiter
+        return own_or_shared(self, ConcurrencyLimiter, lambda: ConcurrencyLimiter(self, context.clock), context)
 
     def identity(self) -> object:
         """Nothing: an answer that was waited for is the target's own."""

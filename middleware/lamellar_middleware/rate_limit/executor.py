@@ -13,7 +13,8 @@ from lamellar.executor import ExecutorWrapper, Operation, ResultT
 from lamellar.scope import current_scope
 from lamellar.stream import LlmEventStream
 
-from ..shared import call_hook
+from ..keyed import key_of
+from ..shared import NEVER_CONNECTED, call_hook
 from .estimate import estimated_tokens
 from .spec import RateLimitEvent
 
@@ -51,9 +52,6 @@ _REFUSED_BEFORE = frozenset(
     }
 )
 """Refusals that come before a request is sent; the others may come after it."""
-
-_NEVER_CONNECTED = frozenset({"connect_timeout", "refused", "dns", "descriptors"})
-"""Codes of a `connection` failure after which the provider cannot have seen the request."""
 
 
 class RateLimitExecutor(ExecutorWrapper):
@@ -144,8 +142,7 @@ class RateLimitExecutor(ExecutorWrapper):
             scope.refused(self._target or self.inner.name, self.inner.name, model, error)
 
     def _key(self, model: str, options: ChatOptions | None) -> Key:
-        tags = options.call.tags if options is not None and options.call is not None else {}
-        return tuple([model if name == "model" else tags.get(name[4:]) for name in self.spec.per])
+        return key_of(self.spec.per, model, options.call if options is not None else None)
 
     def _estimate(self, model: str, chat_req: ChatRequest, options: ChatOptions | None) -> int:
         if self.spec.estimate is not None:
@@ -191,7 +188,7 @@ def _never_left(error: BaseException) -> bool:
         isinstance(error, ExecutorError)
         and not isinstance(error, StreamInterruptedError)
         and error.kind is ErrorKind.CONNECTION
-        and error.code in _NEVER_CONNECTED
+        and error.code in NEVER_CONNECTED
     )
 
 

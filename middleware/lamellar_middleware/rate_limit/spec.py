@@ -9,10 +9,10 @@ from pydantic import Field, field_validator
 
 from lamellar.coderef import CodeRef
 from lamellar.durations import Duration
-from lamellar.errors import ConfigError
-from lamellar.frozen import nearest
 from lamellar.spec import LayerSpec
 
+from ..keyed import as_tuple, check_per
+from ..sharing import own_or_shared
 from .limits import Limit
 
 if TYPE_CHECKING:
@@ -102,20 +102,12 @@ class RateLimit(LayerSpec):
     max_wait: Duration | None = None
     on_wait: CodeRef | None = None
 
-    @field_validator("per", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
+    _one_or_many = field_validator("per", mode="before")(as_tuple)
 
     @field_validator("per")
     @classmethod
     def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
-        for key in keys:
-            if key != "model" and not (key.startswith("tag:") and len(key) > len("tag:")):
-                raise ConfigError(f"'{key}' is nothing that can have limits of its own{nearest(key, _KEYS)}")
-            if keys.count(key) > 1:
-                raise ConfigError(f"'{key}' is named twice")
-        return keys
+        return check_per(keys, can="have limits of its own")
 
     def limits(self) -> tuple[Limit, ...]:
         """The limits that are given, requests first."""
@@ -141,19 +133,15 @@ class RateLimit(LayerSpec):
     def _limiter(self, context: BuildContext) -> RateLimiter:
         from .limiter import RateLimiter
 
-        if self.share is None:
-            return RateLimiter(self, context.clock)
-        limiter = context.share(self.share, RateLimiter, lambda: RateLimiter(self, context.clock))
-        if limiter.spec.terms() != self.terms():
-            raise ConfigError(
-                f"share: '{self.share}' is shared by {limiter.spec!r} and {self!r}, whose limits differ; give both the "
-                f"same {', '.join(_SHARED[:-1])} and {_SHARED[-1]}, or one of them another name"
-            )
-        return limiter
+        return own_or_shared(
+            self,
+            RateLimiter,
+            lambda: RateLimiter(self, context.clock),
+            context,
+            differ="whose limits differ",
+            same=_SHARED,
+        )
 
     def identity(self) -> object:
         """Nothing: an answer that was waited for is the target's own."""
         return None
-
-
-_KEYS = ("model", "tag:NAME")
