@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, Field, JsonValue, field_validator, model_validator
-from pydantic.json_schema import SkipJsonSchema
-
-from lamellar.chat.options import ChatOptions, JsonSchemaFormat, ReasoningEffort, ResponseFormat
-from lamellar.chat.tools import CacheControl, ToolChoice
+from lamellar.chat.options import ChatOptions, OptionFields
 from lamellar.executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
+from lamellar.frozen import Frozen
 from lamellar.identity import identity_of_options
 from lamellar.spec import LayerSpec
 
@@ -20,7 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["Defaults", "DefaultsExecutor"]
 
 
-class Defaults(LayerSpec):
+class SystemField(Frozen):
+    """The system prompt alone."""
+
+    # Pydantic lists a class's own fields after those of its bases, the last base's first. Only as a base of its own
+    # does the system prompt stand before the options, in files and in the reference.
+    system: str | None = None
+
+
+class Defaults(OptionFields, SystemField, LayerSpec):
     """Options for calls that do not say otherwise: `Defaults(temperature=0, max_tokens=500)`.
 
     Each is an option of `ChatOptions`, by its name. What the caller says wins, whole value by whole value: a caller's
@@ -53,42 +58,6 @@ class Defaults(LayerSpec):
     """
 
     kind: ClassVar[str] = "defaults"
-
-    system: str | None = None
-    temperature: float | None = None
-    max_tokens: int | None = Field(default=None, gt=0)
-    top_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    stop_sequences: tuple[str, ...] | None = None
-    seed: int | None = None
-    response_format: ResponseFormat | SkipJsonSchema[type[BaseModel]] | None = None
-    tool_choice: ToolChoice | None = None
-    parallel_tool_calls: bool | None = None
-    reasoning_effort: ReasoningEffort | int | None = None
-    verbosity: Literal["low", "medium", "high"] | None = None
-    service_tier: str | None = None
-    cache_control: CacheControl | None = None
-    prompt_cache_key: str | None = None
-    normalize_reasoning_content: bool | None = None
-    extra_headers: dict[str, str] | None = None
-    extra_body: dict[str, JsonValue] | None = None
-    capture_raw_body: bool | None = None
-
-    @field_validator("stop_sequences", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("response_format", mode="before")
-    @classmethod
-    def _schema_of_a_class(cls, value: object) -> object:
-        return JsonSchemaFormat.of(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
-
-    @model_validator(mode="after")
-    def _are_options(self) -> Self:
-        self.options()
-        return self
 
     def options(self) -> ChatOptions:
         """What is said here, as options of a call."""

@@ -36,13 +36,18 @@ def preset_plates(
         raise ConfigError("Stack.preset: there is no target; pass at least one, such as Target(OpenAI(), model='...')")
     alone = len(plates) == 1
     careful = {"attempts": attempts, "on_interrupt": "restart"} | ({} if alone else {"retry_after_cap": 10})
-    retry = parse({"retry": careful}, LayerSpec)  # type: ignore[type-abstract]
-    inner = (retry, *(parse(kind, LayerSpec) for kind in ("circuit_breaker", "rate_limit")))  # type: ignore[type-abstract]
-    limits = timeout or parse({"timeout": _ALONE if alone else _FAILING_OVER}, LayerSpec)  # type: ignore[type-abstract]
+    inner = (_layer({"retry": careful}), _layer("circuit_breaker"), _layer("rate_limit"))
+    limits = timeout or _layer({"timeout": _ALONE if alone else _FAILING_OVER})
     dressed = tuple([_dressed(plate, inner) for plate in plates])
     executor = parse({"fallback": {"targets": dressed, "on_interrupt": "restart"}}, ExecutorSpec)  # type: ignore[type-abstract]
-    outer = (parse("tracing", LayerSpec), *(() if cache is None else (cache,)), limits)  # type: ignore[type-abstract]
+    outer = (_layer("tracing"), *(() if cache is None else (cache,)), limits)
     return outer, executor
+
+
+def _layer(said: object) -> LayerSpec:
+    from .registry import parse
+
+    return parse(said, LayerSpec)  # type: ignore[type-abstract]
 
 
 def _target(value: object) -> Target:

@@ -122,10 +122,7 @@ class Cache(LayerSpec):
     single_flight: bool = True
     fingerprint: str | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _identity_says_the_same(cls, data: object) -> object:
-        return take_identity(data)
+    _identity_says_the_same = model_validator(mode="before")(take_identity)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

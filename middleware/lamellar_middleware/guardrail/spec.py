@@ -57,10 +57,7 @@ class Guardrail(LayerSpec):
     fail_open: bool = False
     fingerprint: str | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _identity_says_the_same(cls, data: object) -> object:
-        return take_identity(data)
+    _identity_says_the_same = model_validator(mode="before")(take_identity)
 
     @field_validator("on_request", "on_response", "on_text", mode="before")
     @classmethod

@@ -57,10 +57,7 @@ class Transform(LayerSpec):
     event: CodeRef | None = None
     fingerprint: str | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _identity_says_the_same(cls, data: object) -> object:
-        return take_identity(data)
+    _identity_says_the_same = model_validator(mode="before")(take_identity)
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:

@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..frozen import Frozen, schema_is_a_field
 from .tools import CacheControl, ToolChoice
 
-__all__ = ["ChatOptions", "JsonSchemaFormat", "ReasoningEffort", "ResponseFormat"]
+__all__ = ["ChatOptions", "JsonSchemaFormat", "OptionFields", "ReasoningEffort", "ResponseFormat"]
 
 ReasoningEffort = Literal["zero", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How much the model may think, in words; a number of tokens says it exactly."""
@@ -59,7 +59,55 @@ ResponseFormat = Literal["json"] | JsonSchemaFormat
 """``"json"`` for any JSON object, or a schema."""
 
 
-class ChatOptions(Frozen):
+class OptionFields(Frozen):
+    """The options that a provider may be told, for those who say them: all of `ChatOptions` but `call`."""
+
+    temperature: float | None = None
+    max_tokens: int | None = Field(default=None, gt=0)
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    stop_sequences: tuple[str, ...] | None = None
+    seed: int | None = None
+    response_format: ResponseFormat | SkipJsonSchema[type[BaseModel]] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: ReasoningEffort | int | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    service_tier: str | None = None
+    cache_control: CacheControl | None = None
+    prompt_cache_key: str | None = None
+    normalize_reasoning_content: bool | None = None
+    extra_headers: dict[str, str] | None = None
+    extra_body: dict[str, JsonValue] | None = None
+    capture_raw_body: bool | None = None
+
+    @field_validator("stop_sequences", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("response_format", mode="before")
+    @classmethod
+    def _schema_of_a_class(cls, value: object) -> object:
+        return JsonSchemaFormat.of(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
+
+    @field_validator("reasoning_effort")
+    @classmethod
+    def _budget_is_positive(cls, value: ReasoningEffort | int | None) -> ReasoningEffort | int | None:
+        if isinstance(value, int) and value < 0:
+            raise ConfigError(f"a reasoning budget is a number of tokens, zero or more, got {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _headers_are_plain(self) -> Self:
+        for name, value in (self.extra_headers or {}).items():
+            if "\n" in name + value or "\r" in name + value:
+                raise ConfigError(f"extra_headers: {name!r} holds a line break")
+        return self
+
+
+class ChatOptions(OptionFields):
     """Options of one call.
 
     Args:
@@ -86,55 +134,12 @@ class ChatOptions(Frozen):
         call: What the user says to the stack about this call; never on the wire.
     """
 
-    temperature: float | None = None
-    max_tokens: int | None = Field(default=None, gt=0)
-    top_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    stop_sequences: tuple[str, ...] | None = None
-    seed: int | None = None
-    response_format: ResponseFormat | SkipJsonSchema[type[BaseModel]] | None = None
-    tool_choice: ToolChoice | None = None
-    parallel_tool_calls: bool | None = None
-    reasoning_effort: ReasoningEffort | int | None = None
-    verbosity: Literal["low", "medium", "high"] | None = None
-    service_tier: str | None = None
-    cache_control: CacheControl | None = None
-    prompt_cache_key: str | None = None
-    normalize_reasoning_content: bool | None = None
-    extra_headers: dict[str, str] | None = None
-    extra_body: dict[str, JsonValue] | None = None
-    capture_raw_body: bool | None = None
     call: CallContext | None = None
-
-    @field_validator("stop_sequences", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
-
-    @field_validator("response_format", mode="before")
-    @classmethod
-    def _schema_of_a_class(cls, value: object) -> object:
-        return JsonSchemaFormat.of(value) if isinstance(value, type) and issubclass(value, BaseModel) else value
 
     @property
     def answer_format(self) -> ResponseFormat | None:
         """`response_format`, where a class has become its schema."""
         return cast("ResponseFormat | None", self.response_format)
-
-    @field_validator("reasoning_effort")
-    @classmethod
-    def _budget_is_positive(cls, value: ReasoningEffort | int | None) -> ReasoningEffort | int | None:
-        if isinstance(value, int) and value < 0:
-            raise ConfigError(f"a reasoning budget is a number of tokens, zero or more, got {value}")
-        return value
-
-    @model_validator(mode="after")
-    def _headers_are_plain(self) -> Self:
-        for name, value in (self.extra_headers or {}).items():
-            if "\n" in name + value or "\r" in name + value:
-                raise ConfigError(f"extra_headers: {name!r} holds a line break")
-        return self
 
     def over(self, base: ChatOptions | None) -> ChatOptions:
         """These options where they are set, those of `base` where they are not."""

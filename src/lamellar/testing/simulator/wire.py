@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .replies import Answer
     from .steps import Part
 
-__all__ = ["HeartbeatKind", "Problem", "Route", "WireFormat", "wire_format"]
+__all__ = ["HeartbeatKind", "Problem", "Route", "WireFormat", "kind_of", "wire_format"]
 
 Route: TypeAlias = Literal["chat", "models"]
 """What a path stands for."""
@@ -44,6 +44,20 @@ class Problem:
     code: str | None = None
     message: str | None = None
     param: str | None = None
+
+
+def kind_of(problem: Problem, by_status: Mapping[int, ErrorKind]) -> ErrorKind:
+    """What a problem means: what it says itself, or else what its status does.
+
+    Args:
+        problem: The problem.
+        by_status: The statuses that tell more than whose fault it is.
+    """
+    if problem.kind is not None:
+        return problem.kind
+    if problem.status is None:
+        return ErrorKind.SERVER_ERROR
+    return by_status.get(problem.status, ErrorKind.INVALID_REQUEST if problem.status < 500 else ErrorKind.SERVER_ERROR)
 
 
 class WireFormat(Protocol):

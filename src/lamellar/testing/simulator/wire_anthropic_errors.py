@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from lamellar.errors import ErrorKind
 
-from .wire import Problem
+from .wire import Problem, kind_of
 
 if TYPE_CHECKING:
     from .log import RequestLog
@@ -61,11 +61,8 @@ def wrong_request(message: str) -> Problem:
 
 def error_of(problem: Problem, request: RequestLog) -> tuple[int, dict[str, JsonValue]]:
     """The status of an error, and its object."""
-    kind = problem.kind
-    if kind is None and problem.status is not None:
-        client = ErrorKind.INVALID_REQUEST if problem.status < 500 else ErrorKind.SERVER_ERROR
-        kind = _BY_STATUS.get(problem.status, client)
-    status, type_, message = _ERRORS.get(kind or ErrorKind.SERVER_ERROR, _ERRORS[ErrorKind.SERVER_ERROR])
+    kind = kind_of(problem, _BY_STATUS)
+    status, type_, message = _ERRORS.get(kind, _ERRORS[ErrorKind.SERVER_ERROR])
     status = problem.status or status
     return status, {
         "type": _TYPES.get(status, type_) if problem.type is None else problem.type,

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from lamellar.errors import ErrorKind
 
-from .wire import Problem
+from .wire import Problem, kind_of
 
 if TYPE_CHECKING:
     from .log import RequestLog
@@ -66,11 +66,8 @@ def wrong_request(message: str, param: str | None = None, code: str | None = Non
 
 def error_of(problem: Problem, request: RequestLog) -> tuple[int, dict[str, JsonValue]]:
     """The status of an error, and its object."""
-    kind = problem.kind
-    if kind is None and problem.status is not None:
-        client = ErrorKind.INVALID_REQUEST if problem.status < 500 else ErrorKind.SERVER_ERROR
-        kind = _KIND_OF_STATUS.get(problem.status, client)
-    status, kind_of_error, code, message = _ERRORS.get(kind or ErrorKind.SERVER_ERROR, _ERRORS[ErrorKind.SERVER_ERROR])
+    kind = kind_of(problem, _KIND_OF_STATUS)
+    status, kind_of_error, code, message = _ERRORS.get(kind, _ERRORS[ErrorKind.SERVER_ERROR])
     return problem.status or status, {
         "message": message.format(model=request.model) if problem.message is None else problem.message,
         "type": kind_of_error if problem.type is None else problem.type,

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from lamellar.errors import ErrorKind
 
-from .wire import Problem
+from .wire import Problem, kind_of
 
 if TYPE_CHECKING:
     from .log import RequestLog
@@ -66,11 +66,8 @@ _QUOTAS = {
 
 def error_of(problem: Problem, request: RequestLog) -> tuple[int, dict[str, JsonValue]]:
     """The HTTP status of an error, and its object; what Google has no field for stands among the details."""
-    kind = problem.kind
-    if kind is None and problem.status is not None:
-        client = ErrorKind.INVALID_REQUEST if problem.status < 500 else ErrorKind.SERVER_ERROR
-        kind = _KIND_OF_STATUS.get(problem.status, client)
-    status, word, message = _ERRORS.get(kind or ErrorKind.SERVER_ERROR, _ERRORS[ErrorKind.SERVER_ERROR])
+    kind = kind_of(problem, _KIND_OF_STATUS)
+    status, word, message = _ERRORS.get(kind, _ERRORS[ErrorKind.SERVER_ERROR])
     status = problem.status or status
     error: dict[str, JsonValue] = {
         "code": status,
@@ -78,7 +75,7 @@ def error_of(problem: Problem, request: RequestLog) -> tuple[int, dict[str, Json
         "status": word if problem.type is None else problem.type,
     }
     details: list[JsonValue] = []
-    quota = None if kind is None else _QUOTAS.get(kind)
+    quota = _QUOTAS.get(kind)
     if quota is not None:
         violation: JsonValue = {"quotaMetric": "generate_content_requests", "quotaId": quota}
         details.append({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]})
