@@ -1,18 +1,21 @@
 """Auto: which provider a model's name leads to, and what is said when it leads nowhere."""
 
 import logging
+import pickle
 
 import pytest
 
-from lamellar import ChatRequest, ConfigError, Stack, Target
+from lamellar import ChatRequest, ConfigError, ErrorKind, ExecutorError, Stack, Target
 from lamellar.middleware import Fallback
 from lamellar.providers import Auto
-from lamellar.providers.auto import AutoExecutor, choose
+from lamellar.providers.auto_executor import AutoExecutor
 from lamellar.providers.catalog import CATALOG
 from lamellar.providers.dialects import DIALECTS
-from lamellar.testing.simulator import Answer, ProviderSimulator
+from lamellar.providers.directory import choose
+from lamellar.testing.simulator import Answer, ProviderSimulator, model_not_found, server_error
 
 HELLO = ChatRequest.from_user("Hello.")
+GUESSED = r"no rule knows the name 'gtp-4o'.*Ollama.*mean 'gpt\.\.\.'.*openai::gtp-4o"
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +34,9 @@ class TestTheName:
             ("chatgpt-4o-latest", "openai"),
             ("gpt-5-mini", "openai_resp"),
             ("gpt-4.1-codex", "openai_resp"),
+            ("codex-mini-latest", "openai_resp"),
+            ("o1-pro", "openai_resp"),
+            ("o3-pro-2025-06-10", "openai_resp"),
             ("gpt-4-pro", "openai_resp"),
             ("gpt-oss-120b", "ollama"),
             ("claude-haiku-4-5", "anthropic"),
@@ -118,20 +124,52 @@ class TestACall:
             with pytest.raises(ConfigError, match=r"groq\.api_key: no key; .* GROQ_API_KEY"):
                 await executor.exec_chat_response("groq::llama", HELLO)
 
-    async def test_to_a_dialect_that_is_not_built_is_told(self):
-        assert "responses" not in DIALECTS
+    async def test_to_a_dialect_that_is_not_built_is_told(self, monkeypatch):
+        monkeypatch.delitem(DIALECTS, "anthropic")
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "k-anthropic")
         async with Stack(Auto()).build() as executor:
-            with pytest.raises(ConfigError, match=r"'openai_resp' speaks the dialect 'responses'.*openai::gpt-5-mini"):
-                await executor.exec_chat_response("gpt-5-mini", HELLO)
+            with pytest.raises(ConfigError, match=r"'claude-x' belongs to 'anthropic': 'anthropic' speaks the dialect"):
+                await executor.exec_chat_response("claude-x", HELLO)
 
-    async def test_by_a_guess_is_logged_and_named_in_the_error(self, caplog):
+
+class TestAGuess:
+    """A name that no rule knows is taken for a model of a local Ollama; the error says so, for it may be a typo."""
+
+    @pytest.mark.parametrize("stream", [False, True])
+    async def test_that_finds_no_server_names_the_likely_typo(self, caplog, stream):
         caplog.set_level(logging.INFO, "lamellar.auto")
-        async with Stack(Auto()).build() as executor:
-            with pytest.raises(
-                ConfigError, match=r"no rule knows the name 'gtp-4o'.*Ollama.*mean 'gpt\.\.\.'.*openai::gtp-4o"
-            ):
-                await executor.exec_chat_response("gtp-4o", HELLO)
+        async with Stack(Auto(providers={"ollama": {"base_url": "http://127.0.0.1:1"}})).build() as executor:
+            ask = executor.exec_chat_stream_events if stream else executor.exec_chat_response
+            with pytest.raises(ExecutorError, match=GUESSED) as caught:
+                await ask("gtp-4o", HELLO)
+        assert (caught.value.kind, caught.value.provider) == (ErrorKind.CONNECTION, "ollama")
         assert "no rule knows the model 'gtp-4o'" in caplog.text
+
+    async def test_that_finds_no_such_model_names_the_likely_typo(self):
+        with ProviderSimulator(model_not_found()) as simulator:
+            auto = Auto(providers={"ollama": {"base_url": simulator.base_url, "dialect": "chat"}})
+            async with Stack(auto).build() as executor:
+                with pytest.raises(ExecutorError, match=GUESSED) as caught:
+                    await executor.exec_chat_response("gtp-4o", HELLO)
+                assert pickle.loads(pickle.dumps(caught.value)).message == caught.value.message
+                with pytest.raises(ExecutorError) as known:
+                    await executor.exec_chat_response("gpt-oss-20b", HELLO)
+        assert caught.value.kind is ErrorKind.MODEL_NOT_FOUND
+        assert "no rule knows" not in str(known.value)
+
+    async def test_that_fails_otherwise_says_nothing_of_it(self):
+        with ProviderSimulator(server_error()) as simulator:
+            auto = Auto(providers={"ollama": {"base_url": simulator.base_url, "dialect": "chat"}})
+            async with Stack(auto).build() as executor:
+                with pytest.raises(ExecutorError) as caught:
+                    await executor.exec_chat_response("gtp-4o", HELLO)
+        assert "no rule knows" not in str(caught.value)
+
+    async def test_of_a_dialect_that_is_not_built_says_both(self, monkeypatch):
+        monkeypatch.delitem(DIALECTS, "ollama", raising=False)
+        async with Stack(Auto()).build() as executor:
+            with pytest.raises(ConfigError, match=rf"{GUESSED}"):
+                await executor.exec_chat_response("gtp-4o", HELLO)
 
 
 class TestTheSpec:

@@ -2,91 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
-from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import field_validator
+from pydantic import ValidationError, field_validator, model_validator
 
+from ..coderef import CodeRef, reference_to
 from ..errors import ConfigError
-from ..executor import CompositeExecutor, LlmExecutor, Operation, ResultT
-from ..frozen import nearest
+from ..frozen import explain, nearest
+from ..identity import take_identity
+from ..spec import ExecutorSpec
+from .abilities import Abilities, abilities_of
 from .access import NetworkSpec
 from .catalog import CATALOG, CatalogEntry
-from .connection import Connection
-from .dialects import DIALECTS
+from .directory import Directory
+from .provider import Namespace, Provider
+from .row import Row
 from .spec import HttpProvider
 
 if TYPE_CHECKING:
     from ..build import BuildContext
-    from ..chat.options import ChatOptions
-    from ..chat.request import ChatRequest
+    from .auto_executor import AutoExecutor
 
-__all__ = ["Auto", "AutoExecutor", "ModelChoice", "choose"]
+__all__ = ["HOOKS", "Auto"]
 
-_SEPARATOR = "::"
-"""Between a namespace and a model's name."""
-
-_LAST_RESORT = "ollama"
-_logger = logging.getLogger("lamellar.auto")
-
-
-class ModelChoice(NamedTuple):
-    """Where a model's name leads.
-
-    Args:
-        entry: The provider's row in the catalogue.
-        model: The name the provider knows the model by.
-        guessed: Whether no rule knew the name, so that it is taken for a model of a local Ollama.
-    """
-
-    entry: CatalogEntry
-    model: str
-    guessed: bool = False
-
-
-@lru_cache(maxsize=1024)
-def choose(model: str) -> ModelChoice:
-    """The provider that a model's name belongs to.
-
-    An explicit namespace (`groq::llama-3.3-70b-versatile`) decides; else the most specific name rule (`gpt-5*` before
-    `gpt*`); else the model is taken for one of a local Ollama, as Rust's genai does.
-
-    Raises:
-        ConfigError: There is no such namespace, or no name after it.
-    """
-    namespace, separator, name = model.partition(_SEPARATOR)
-    if separator:
-        if namespace not in CATALOG:
-            raise ConfigError(f"model: unknown namespace '{namespace}' in '{model}'{nearest(namespace, CATALOG)}")
-        if not name:
-            raise ConfigError(f"model: '{model}' names no model after the namespace")
-        return ModelChoice(CATALOG[namespace], name)
-    matching = [
-        (len(rule.replace("*", "")), entry)
-        for entry in CATALOG.values()
-        for rule in entry.rules
-        if fnmatchcase(model, rule)
-    ]
-    if not matching:
-        return ModelChoice(CATALOG[_LAST_RESORT], model, guessed=True)
-    return ModelChoice(max(matching, key=lambda match: match[0])[1], model)
-
-
-class _Listed(HttpProvider):
-    """One row of the catalogue as a provider."""
-
-    kind: ClassVar[str] = "listed"
-
-    row: str
-
-    @property
-    def entry(self) -> CatalogEntry:
-        """The row."""
-        return CATALOG[self.row]
+HOOKS = ("model_mapper", "auth_resolver", "target_resolver")
+"""The options that are functions, in the order they are asked."""
 
 
 class Auto(NetworkSpec):
@@ -96,101 +37,137 @@ class Auto(NetworkSpec):
     it is first asked for, with the key from its own variable (such as `GROQ_API_KEY`): keys are needed only for what
     is used. In a `Target` with a model of its own it is made, and complained of, when the stack is built.
 
+    Three functions may have a say in every call, each a coroutine function or not, and asked in this order. What they
+    answer is not kept. One that raises or answers with something else refuses the call, with its name in the error; an
+    error of Lamellar's own tree passes as it is.
+
     Args:
-        providers: Endpoint, key and headers by namespace, where they are not the provider's own; see `Connection`.
+        providers: Providers of one's own, and what is different about those of the catalogue, by namespace; see `Row`.
+            Default: the catalogue as it is.
+        model_mapper: Takes the model's name and returns the one that is meant, before the provider is looked for.
+            Default: the name as it is.
+        auth_resolver: Takes a `ModelName` and returns the `Auth` of this call, or None for the usual key. Default: the
+            usual key.
+        target_resolver: Takes the `ServiceTarget` that was found and returns the one to go to. Default: the one found.
+        fingerprint: What stands for the functions in the key of a `Cache` outside; needed where one of them has no
+            importable name, such as a lambda. Default: their names.
         proxy: See `NetworkSpec`, as for all other options.
 
     Raises:
-        ConfigError: A namespace in `providers` is unknown. At the call: that the key is missing, or that the provider
-            speaks a dialect which is not built.
+        ConfigError: A namespace in `providers` is unknown, and its dialect or endpoint is not said. At the call: that
+            the key is missing, or that the provider speaks a dialect which is not built.
     """
 
     kind: ClassVar[str] = "auto"
+    model_config = {"arbitrary_types_allowed": True}
 
-    providers: dict[str, Connection] = {}
+    providers: dict[Namespace, Row] = {}
+    model_mapper: CodeRef | None = None
+    auth_resolver: CodeRef | None = None
+    target_resolver: CodeRef | None = None
+    fingerprint: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _identity_says_the_same(cls, data: object) -> object:
+        return take_identity(data)
 
     @field_validator("providers")
     @classmethod
-    def _known_namespaces(cls, providers: dict[str, Connection]) -> dict[str, Connection]:
-        for namespace in providers:
-            if namespace not in CATALOG:
-                raise ConfigError(f"unknown namespace '{namespace}'{nearest(namespace, CATALOG)}")
+    def _listed_or_whole(cls, providers: dict[str, Row]) -> dict[str, Row]:
+        for namespace, row in providers.items():
+            row.over_catalog(namespace)
         return providers
 
     def make(self, context: BuildContext) -> AutoExecutor:
         """The executor; the providers are made as they are asked for."""
+        from .auto_executor import AutoExecutor
+
         executor = AutoExecutor(self, context)
-        if context.model is not None:
-            executor.leaf_for(choose(context.model))
+        context.own(executor)
+        if context.model is not None and not any(getattr(self, name) for name in HOOKS):
+            executor.leaf_for(executor.directory.choose(context.model))
         return executor
 
-    def provider(self, namespace: str) -> HttpProvider:
-        """The declaration of one provider, with what was said of it here."""
-        network = {name: getattr(self, name) for name in NetworkSpec.model_fields if name in self.model_fields_set}
-        said = self.providers.get(namespace, Connection())
-        own = {name: getattr(said, name) for name in said.model_fields_set}
-        return _Listed(row=namespace, **network, **own)
+    def rows(self) -> dict[str, CatalogEntry]:
+        """The rows that are of one's own or are changed, by namespace."""
+        return {namespace: row.over_catalog(namespace) for namespace, row in self.providers.items()}
 
-    def identity(self) -> object:
-        """The endpoints that are not the providers' own."""
-        told = set(self.providers) | {row.namespace for row in CATALOG.values() if row.base_url_variable in os.environ}
-        return {"auto": [self.provider(namespace).identity() for namespace in sorted(told)]}
+    def provider(self, namespace: str, *, dialect: str | None = None, base_url: str | None = None) -> HttpProvider:
+        """The declaration of one provider, with what was said of it here.
 
-
-def _explained(error: ConfigError, choice: ModelChoice) -> str:
-    """What is wrong with a model's provider, and what to write instead."""
-    told, row = str(error), choice.entry
-    if row.dialect in DIALECTS:
-        return told
-    instead = f"; {row.instead.format(model=choice.model)}" if row.instead else ""
-    if not choice.guessed:
-        return f"model: '{choice.model}' belongs to '{row.namespace}': {told}{instead}"
-    beginnings = {rule.partition("*")[0] for entry in CATALOG.values() for rule in entry.rules}
-    close = get_close_matches(choice.model.partition("-")[0], beginnings, n=1)
-    meant = f"Did you mean '{close[0]}...'? " if close else ""
-    return (
-        f"model: no rule knows the name '{choice.model}', so it is taken for a model of a local Ollama, and {told}"
-        f"{instead}. {meant}Else write the namespace before it, such as openai::{choice.model}"
-    )
-
-
-class AutoExecutor(CompositeExecutor):
-    """Asks the provider that the model's name leads to.
-
-    Args:
-        spec: The options.
-        context: What the providers are made with.
-    """
-
-    def __init__(self, spec: Auto, context: BuildContext) -> None:
-        super().__init__(spec.kind, ())
-        self.spec = spec
-        self._context = context
-        self._leaves: dict[str, LlmExecutor] = {}
-
-    def children(self) -> tuple[LlmExecutor, ...]:
-        """The providers that were asked so far."""
-        return tuple(self._leaves.values())
-
-    def leaf_for(self, choice: ModelChoice) -> LlmExecutor:
-        """The provider's executor, made if this is the first call to it.
+        Args:
+            namespace: Its name.
+            dialect: Another wire format than its own.
+            base_url: Another endpoint than its own.
 
         Raises:
-            ConfigError: Its key is missing, or its dialect is not built.
+            ConfigError: Nobody knows it, or it has no such options.
         """
-        leaf = self._leaves.get(choice.entry.namespace)
-        if leaf is None:
-            try:
-                leaf = self.spec.provider(choice.entry.namespace).make(self._context)
-            except ConfigError as error:
-                raise ConfigError(_explained(error, choice)) from None
-            self._leaves[choice.entry.namespace] = leaf
-        return leaf
+        said = {name: getattr(self, name) for name in NetworkSpec.model_fields if name in self.model_fields_set}
+        row = self.providers.get(namespace, _NOTHING_SAID)
+        said |= {name: getattr(row, name) for name in row.model_fields_set}
+        if base_url is not None:
+            said["base_url"] = base_url
+        listed = CATALOG.get(namespace)
+        if dialect is None and row.dialect is None and listed is not None and listed.spec is not None:
+            return _by_its_own_spec(listed.spec, said)
+        if dialect is not None:
+            said["dialect"] = dialect
+        return Provider(namespace, **said)
 
-    async def _exec(
-        self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
-    ) -> ResultT:
-        choice = choose(model)
-        if choice.guessed:
-            _logger.info("no rule knows the model '%s'; it is taken for a model of a local Ollama", model)
-        return await operation(self.leaf_for(choice), choice.model, chat_req, options)
+    def abilities_for(self, model: str) -> Abilities | None:
+        """What is known of a model; None where a function decides whose it is.
+
+        Raises:
+            ConfigError: There is no such namespace, or no name after it.
+        """
+        if self.model_mapper is not None or self.target_resolver is not None:
+            return None
+        choice = Directory(self.rows()).choose(model)
+        known = abilities_of(choice.entry, choice.model)
+        said = self.providers.get(choice.entry.namespace, _NOTHING_SAID).abilities
+        return known if said is None else said.over(known)
+
+    def identity(self) -> object:
+        """The endpoints that are not the providers' own, the rules of names, and the functions.
+
+        Raises:
+            ConfigError: A function has no importable name, and nothing stands for it.
+        """
+        told = set(self.providers) | {
+            row.namespace for row in CATALOG.values() if not os.environ.keys().isdisjoint(row.base_url_variables)
+        }
+        said: dict[str, object] = {"auto": [self.provider(namespace).identity() for namespace in sorted(told)]}
+        rules = {name: list(row.rules) for name, row in sorted(self.providers.items()) if row.rules is not None}
+        if rules:
+            said["rules"] = rules
+        named = [name for name in HOOKS if getattr(self, name) is not None]
+        if named:
+            said["functions"] = self.fingerprint or {name: self._reference(name) for name in named}
+        return said
+
+    def _reference(self, name: str) -> str:
+        try:
+            return reference_to(getattr(self, name))
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}; or give Auto fingerprint='...'") from None
+
+
+_NOTHING_SAID = Row()
+
+
+def _by_its_own_spec(kind: str, said: dict[str, object]) -> HttpProvider:
+    """A provider whose declaration takes more than a row says."""
+    from ..registry import lookup
+
+    spec = lookup(kind, ExecutorSpec)  # type: ignore[type-abstract]
+    if not issubclass(spec, HttpProvider):
+        raise ConfigError(f"the executor '{kind}' is not reached by HTTP, so a row of the catalogue cannot name it")
+    for name in said:
+        if name not in spec.model_fields:
+            raise ConfigError(f"providers: '{name}' is no option of '{kind}'{nearest(name, spec.model_fields)}")
+    try:
+        return spec.model_validate(said)
+    except ValidationError as error:
+        raise explain(error, spec, prefix=f"{kind}.") from None

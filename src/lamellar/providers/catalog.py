@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from . import model_families as known
+from .abilities import Abilities
 from .wire import Quirks
 
 __all__ = ["CATALOG", "CatalogEntry"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # told apart by identity: it is a key of caches, and hashed on every call
 class CatalogEntry:
     """Where a namespace lives and how it is spoken to.
 
@@ -21,7 +23,12 @@ class CatalogEntry:
         rules: Patterns of the model names that belong here without a namespace before them (`fnmatch`).
         key_optional: Whether it can do without a key.
         quirks: How it differs from the dialect's rule.
-        instead: What reaches its models while its dialect is not built, as advice.
+        key_header: The lower-case header that carries the key, where it is not the dialect's own.
+        abilities: What all its models can do, as far as it is known.
+        models: Patterns of its models' names (`fnmatch`), and what is known of those; see `abilities_of`.
+        spec: The kind of the executor that speaks to it, where that takes more than a row can say; by this `Auto`
+            makes it.
+        address_of: The namespace whose variable for the endpoint counts here too, where its own is not set.
     """
 
     namespace: str
@@ -31,12 +38,22 @@ class CatalogEntry:
     rules: tuple[str, ...] = ()
     key_optional: bool = False
     quirks: Quirks = Quirks(cache="none")
-    instead: str | None = None
+    key_header: str | None = None
+    abilities: Abilities = Abilities()
+    models: tuple[tuple[str, Abilities], ...] = ()
+    spec: str | None = None
+    address_of: str | None = None
 
     @property
     def base_url_variable(self) -> str:
         """The environment variable that overrides the endpoint, such as ``GROQ_BASE_URL``."""
         return f"{self.namespace.upper()}_BASE_URL"
+
+    @property
+    def base_url_variables(self) -> tuple[str, ...]:
+        """Every environment variable that overrides the endpoint; the first that is set counts."""
+        shared = () if self.address_of is None else (f"{self.address_of.upper()}_BASE_URL",)
+        return (self.base_url_variable, *shared)
 
 
 _THINKING = Quirks(reasoning="thinking", cache="none")
@@ -49,44 +66,61 @@ _ROWS = (
         "chat",
         ("gpt*", "o1*", "o3*", "o4*", "chatgpt*", "codex*"),
         quirks=Quirks(idempotency_header="idempotency-key"),
+        models=known.OPENAI,
     ),
     CatalogEntry(
         "openai_resp",
         "https://api.openai.com/v1",
         "OPENAI_API_KEY",
         "responses",
-        ("gpt-5*", "gpt*codex*", "gpt*pro*"),
-        quirks=Quirks(),
-        instead="write openai::{model}, which asks Chat Completions for it",
+        ("gpt-5*", "gpt*codex*", "gpt*pro*", "codex-mini*", "o1-pro*", "o3-pro*"),
+        quirks=Quirks(idempotency_header="idempotency-key"),
+        address_of="openai",
+        models=known.OPENAI,
     ),
-    CatalogEntry("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", "anthropic", ("claude*",)),
     CatalogEntry(
-        "gemini", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", "gemini", ("gemini*",)
+        "anthropic",
+        "https://api.anthropic.com/v1",
+        "ANTHROPIC_API_KEY",
+        "anthropic",
+        ("claude*",),
+        abilities=Abilities(audio=False),
+        models=known.ANTHROPIC,
+    ),
+    CatalogEntry(
+        "gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        "GEMINI_API_KEY",
+        "gemini",
+        ("gemini*",),
+        models=known.GEMINI,
     ),
     CatalogEntry(
         "vertex",
-        "https://aiplatform.googleapis.com",
+        "https://aiplatform.googleapis.com/v1",
         "VERTEX_API_KEY",
         "vertex",
-        instead="for Gemini models write gemini::{model}",
+        key_header="authorization",
+        spec="vertex",
+        models=(*known.GEMINI, *known.ANTHROPIC),
     ),
     CatalogEntry(
         "azure",
-        "https://openai.azure.com/openai/v1",
+        "https://RESOURCE.openai.azure.com/openai/v1",
         "AZURE_OPENAI_API_KEY",
-        "azure",
-        instead='use OpenAI(base_url=".../openai/v1", api_key=...)',
+        "chat",
+        key_header="api-key",
+        spec="azure_openai",
     ),
-    CatalogEntry("bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com", "BEDROCK_API_KEY", "converse"),
-    CatalogEntry("cohere", "https://api.cohere.com/v2", "COHERE_API_KEY", "cohere", ("command*",)),
     CatalogEntry(
-        "ollama",
-        "http://localhost:11434",
-        None,
-        "ollama",
-        ("gpt-oss*",),
-        instead='use OpenAI(base_url="http://localhost:11434/v1"), which Ollama speaks too',
+        "bedrock",
+        "https://bedrock-runtime.us-east-1.amazonaws.com",
+        "BEDROCK_API_KEY",
+        "converse",
+        spec="bedrock",
     ),
+    CatalogEntry("cohere", "https://api.cohere.com/v2", "COHERE_API_KEY", "cohere", ("command*",), models=known.COHERE),
+    CatalogEntry("ollama", "http://localhost:11434", None, "ollama", ("gpt-oss*",)),
     CatalogEntry("ollama_cloud", "https://ollama.com", "OLLAMA_API_KEY", "ollama"),
     CatalogEntry(
         "mistral",
@@ -101,7 +135,9 @@ _ROWS = (
             reasoning_back="thinking",
             cache="none",
             documents="document_url",
+            audio="text",
         ),
+        models=known.MISTRAL,
     ),
     CatalogEntry(
         "groq",
@@ -109,6 +145,7 @@ _ROWS = (
         "GROQ_API_KEY",
         "chat",
         quirks=Quirks(reasoning="groq", cache="none"),
+        models=known.OPEN_WEIGHTS,
     ),
     CatalogEntry(
         "deepseek",
@@ -117,8 +154,9 @@ _ROWS = (
         "chat",
         ("deepseek-*",),
         quirks=Quirks(reasoning="thinking", reasoning_back="reasoning_content", cache="none"),
+        models=known.DEEPSEEK,
     ),
-    CatalogEntry("xai", "https://api.x.ai/v1", "XAI_API_KEY", "chat", ("grok*",)),
+    CatalogEntry("xai", "https://api.x.ai/v1", "XAI_API_KEY", "chat", ("grok*",), models=known.XAI),
     CatalogEntry(
         "openrouter",
         "https://openrouter.ai/api/v1",
@@ -126,24 +164,61 @@ _ROWS = (
         "chat",
         quirks=Quirks(reasoning="object", reasoning_back="reasoning", cache="parts", documents="file_url"),
     ),
-    CatalogEntry("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "chat"),
-    CatalogEntry("fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", "chat", ("*fireworks*",)),
-    CatalogEntry("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "chat"),
-    CatalogEntry("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", "chat", ("sonar*",)),
-    CatalogEntry("nebius", "https://api.studio.nebius.ai/v1", "NEBIUS_API_KEY", "chat"),
-    CatalogEntry("moonshot", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY", "chat", ("moonshot-*",)),
-    CatalogEntry("kimi", "https://api.moonshot.ai/v1", "KIMI_API_KEY", "chat", ("kimi-*",)),
-    CatalogEntry("zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", "chat", ("glm*",), quirks=_THINKING),
-    CatalogEntry("bigmodel", "https://open.bigmodel.cn/api/paas/v4", "BIGMODEL_API_KEY", "chat", quirks=_THINKING),
-    CatalogEntry("aliyun", "https://dashscope.aliyuncs.com/compatible-mode/v1", "ALIYUN_API_KEY", "chat", ("qwen*",)),
-    CatalogEntry("qwen_cloud", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "QWEN_CLOUD_API_KEY", "chat"),
+    CatalogEntry("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "chat", models=known.OPEN_WEIGHTS),
+    CatalogEntry(
+        "fireworks",
+        "https://api.fireworks.ai/inference/v1",
+        "FIREWORKS_API_KEY",
+        "chat",
+        ("*fireworks*",),
+    ),
+    CatalogEntry("cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "chat", models=known.OPEN_WEIGHTS),
+    CatalogEntry(
+        "perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", "chat", ("sonar*",), models=known.SONAR
+    ),
+    CatalogEntry("nebius", "https://api.studio.nebius.ai/v1", "NEBIUS_API_KEY", "chat", models=known.OPEN_WEIGHTS),
+    CatalogEntry(
+        "moonshot", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY", "chat", ("moonshot-*",), models=known.KIMI
+    ),
+    CatalogEntry("kimi", "https://api.moonshot.ai/v1", "KIMI_API_KEY", "chat", ("kimi-*",), models=known.KIMI),
+    CatalogEntry(
+        "zai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", "chat", ("glm*",), quirks=_THINKING, models=known.GLM
+    ),
+    CatalogEntry(
+        "bigmodel",
+        "https://open.bigmodel.cn/api/paas/v4",
+        "BIGMODEL_API_KEY",
+        "chat",
+        quirks=_THINKING,
+        models=known.GLM,
+    ),
+    CatalogEntry(
+        "aliyun",
+        "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        "ALIYUN_API_KEY",
+        "chat",
+        ("qwen*",),
+        models=known.QWEN,
+    ),
+    CatalogEntry(
+        "qwen_cloud",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        "QWEN_CLOUD_API_KEY",
+        "chat",
+        models=known.QWEN,
+    ),
     CatalogEntry("aihubmix", "https://aihubmix.com/v1", "AIHUBMIX_API_KEY", "chat"),
     CatalogEntry("mimo", "https://api.mimo.com/openai/v1", "MIMO_API_KEY", "chat", ("mimo-*",)),
-    CatalogEntry("sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY", "chat"),
-    CatalogEntry("huggingface", "https://router.huggingface.co/v1", "HF_TOKEN", "chat"),
+    CatalogEntry("sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY", "chat", models=known.OPEN_WEIGHTS),
+    CatalogEntry("huggingface", "https://router.huggingface.co/v1", "HF_TOKEN", "chat", models=known.OPEN_WEIGHTS),
     CatalogEntry("github", "https://models.github.ai/inference", "GITHUB_TOKEN", "chat"),
     CatalogEntry(
-        "minimax", "https://api.minimax.io/anthropic/v1", "MINIMAX_API_KEY", "anthropic", ("minimax-*", "MiniMax-*")
+        "minimax",
+        "https://api.minimax.io/anthropic/v1",
+        "MINIMAX_API_KEY",
+        "anthropic",
+        ("minimax-*", "MiniMax-*"),
+        models=known.MINIMAX,
     ),
     CatalogEntry("baidu", "https://qianfan.baidubce.com/v2", "BAIDU_API_KEY", "chat"),
     CatalogEntry("lmstudio", "http://localhost:1234/v1", "LMSTUDIO_API_KEY", "chat", key_optional=True),
