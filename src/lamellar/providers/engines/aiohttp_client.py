@@ -1,10 +1,11 @@
 """The parts of aiohttp that the engine bends to its needs. Importing this module imports aiohttp.
 
-Bent are three things, each for a fault that was measured (aiohttp 3.14):
+Bent are four things, each for a fault that was measured (aiohttp 3.14):
 
 - A bad chunk header in the middle of a body leaves its reader waiting for ever: the parser's error reaches the
   protocol, and not the body. `Link.set_exception` hands it on.
 - A connection that ends tells its body in words only whether it was closed or reset; `Link.lost` keeps the error.
+- What one read brings is unpacked in one go, however much it is; so bodies are taken packed, see `decoding`.
 - A POST that meets a connection which the server has just closed fails. `Attempt` sends it once more when
   nothing can have been processed: the connection had served an earlier call, it ended by EOF (or `EPIPE`, which the
   kernel says when the EOF came first), and no byte of an answer had come.
@@ -34,6 +35,7 @@ from aiohttp.payload import Payload
 from lamellar._version import __version__
 
 from .base import NetworkOptions
+from .decoding import offered
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientTimeout
@@ -205,7 +207,8 @@ def open_session(options: NetworkOptions) -> ClientSession:
     return ClientSession(
         connector=Connector(keepalive=options.keepalive),
         cookie_jar=DummyCookieJar(),
-        headers={"User-Agent": f"lamellar/{__version__}"},
+        headers={"User-Agent": f"lamellar/{__version__}", "Accept-Encoding": offered()},
+        auto_decompress=False,
         request_class=Request,
         read_bufsize=options.read_limit,
         max_line_size=65536,

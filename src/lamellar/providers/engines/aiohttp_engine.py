@@ -23,6 +23,7 @@ from lamellar.providers.wire import WireRequest
 
 from .base import DRAIN_BYTES, DRAIN_SECONDS, Engine, EngineResponse, NetworkOptions
 from .clients import ClientsByLoop, LoopClient, Slots, closed_here
+from .decoding import decoded
 from .failures import failure_of
 from .network import ProxyRules, TlsContext
 
@@ -71,7 +72,7 @@ class AiohttpEngine(Engine):
             )
 
     async def send(self, request: WireRequest, *, connect_timeout: float | None) -> EngineResponse:
-        """POST `request`; see `Engine.send`."""
+        """Send `request`; see `Engine.send`."""
         client = self._clients.get()
         waiting = Interruption()
         waiting.enter()
@@ -86,7 +87,7 @@ class AiohttpEngine(Engine):
             url = self._url(request.url, encoded=True)
             proxy = client.proxies.find(url.scheme, url.raw_authority)
             response = await client.session.request(
-                "POST",
+                request.method,
                 url,
                 data=request.body if len(request.body) <= _LARGE else self._parts.LargeBody(request.body),
                 headers=request.headers,
@@ -97,7 +98,7 @@ class AiohttpEngine(Engine):
                 middlewares=(attempt,),
             )
             taken = False
-            return _Response(client, response, request, proxy, attempt.link)
+            return decoded(_Response(client, response, request, proxy, attempt.link))
         except asyncio.CancelledError:
             if waiting.absorb():
                 raise closed_here() from None

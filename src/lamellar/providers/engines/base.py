@@ -131,7 +131,7 @@ class Engine(ABC):
 
     @abstractmethod
     async def send(self, request: WireRequest, *, connect_timeout: float | None) -> EngineResponse:
-        """POST `request` and return once the answer's status and headers are there.
+        """Send `request` and return once the answer's status and headers are there.
 
         Args:
             request: What to send; its URL is sent as given.

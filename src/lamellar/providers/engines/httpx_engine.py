@@ -24,6 +24,7 @@ from lamellar.providers.wire import WireRequest
 
 from .base import DRAIN_BYTES, DRAIN_SECONDS, Engine, EngineResponse, NetworkOptions
 from .clients import ClientsByLoop, LoopClient, closed_here
+from .decoding import accepted, decoded
 from .failures import failure_of
 from .httpx_insides import close_lost, ended_before_call, lost_connections, need_socks, wake_aiohttp_reader
 from .httpx_pools import Pools
@@ -55,6 +56,7 @@ class HttpxEngine(Engine):
         options = NetworkOptions() if source is None else source
         if isinstance(options, NetworkOptions):
             self._injected: AsyncClient | None = None
+            self._headers: dict[str, str] = {}
             tls = TlsContext(options)
             self._clients = ClientsByLoop(lambda: _Client(Pools(options, tls)))
             if ProxyRules(options).uses_socks:
@@ -65,10 +67,11 @@ class HttpxEngine(Engine):
                     f"http_client: expected an AsyncClient of httpx or httpx2, got {type(options).__name__}"
                 )
             self._injected = client = options
+            self._headers = {"accept-encoding": accepted(client.headers.get("accept-encoding", ""))}
             self._clients = ClientsByLoop(lambda: _Client(client))
 
     async def send(self, request: WireRequest, *, connect_timeout: float | None) -> EngineResponse:
-        """POST `request`; see `Engine.send`."""
+        """Send `request`; see `Engine.send`."""
         client = self._clients.get()
         http, proxy = client.choose(request.url)  # what fails in making a client is no failure of the network
         ambient = sys.exception()  # what our caller is handling, before we handle anything
@@ -81,16 +84,17 @@ class HttpxEngine(Engine):
                 try:
                     response = await http.send(
                         http.build_request(  # type: ignore[arg-type]
-                            "POST",
+                            request.method,
                             request.url,
                             content=request.body,
-                            headers=request.headers,
+                            headers={**self._headers, **request.headers},
                             timeout=(connect_timeout, None, None, connect_timeout),
                         ),
                         stream=True,
                         follow_redirects=False,
                     )
-                    return _Response(client, http, response, request, proxy)
+                    answer = _Response(client, http, response, request, proxy)
+                    return answer if response.is_stream_consumed else decoded(answer)  # a test's transport
                 except Exception as error:
                     if resent or client.closed or not ended_before_call(error, ambient):
                         raise
@@ -175,9 +179,8 @@ class _Response(EngineResponse):
         self._client = client
         self._http = http
         self._response = response
-        # Without an encoding the raw bytes are the body, at half the layers. A test's transport may have read it all.
-        decode = "content-encoding" in self.headers or response.is_stream_consumed
-        self._pieces = response.aiter_bytes() if decode else response.aiter_raw()
+        # The bytes as they are sent: `decoding` unpacks them. A test's transport may have read and unpacked it all.
+        self._pieces = response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw()
         self._waiting = Interruption()
         self._over = False
         self._whole = False

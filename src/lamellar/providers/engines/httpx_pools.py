@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lamellar._version import __version__
 
 from .base import NetworkOptions
+from .decoding import offered
 from .network import ProxyRules, TlsContext
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Pools:
                 max_keepalive_connections=None if options.keepalive else 0,
                 keepalive_expiry=options.keepalive,
             ),
-            headers={"User-Agent": f"lamellar/{__version__}"},
+            headers={"User-Agent": f"lamellar/{__version__}", "Accept-Encoding": offered()},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             trust_env=False,
         )
