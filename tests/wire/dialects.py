@@ -6,13 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.wire import requests_anthropic, requests_chat, requests_gemini, usage_forms
+from tests.wire import (
+    requests_anthropic,
+    requests_bedrock,
+    requests_chat,
+    requests_cohere,
+    requests_gemini,
+    requests_ollama,
+    requests_responses,
+    usage_forms,
+)
 
 from lamellar.chat.options import ChatOptions
 from lamellar.chat.request import ChatRequest
 from lamellar.providers.anthropic_messages import ANTHROPIC_MESSAGES
+from lamellar.providers.bedrock_converse import BEDROCK_CONVERSE
 from lamellar.providers.chat_completions import CHAT_COMPLETIONS
+from lamellar.providers.cohere_chat import COHERE_CHAT
 from lamellar.providers.generate_content import GENERATE_CONTENT
+from lamellar.providers.ollama_chat import OLLAMA_CHAT
+from lamellar.providers.responses import RESPONSES
 from lamellar.providers.wire import Dialect, Quirks
 
 
@@ -29,6 +42,8 @@ class Case:
         meaning: A request's body without what says nothing.
         usage: The normal form of a recorded usage object, as a flat dict without absent fields.
         address: Where the URL names the model: the endpoint, the model, and whether a stream is asked for.
+        elsewhere: The ends of URLs of the provider's other endpoints, of which only the answer is compared.
+        last: The last answer of a body in which a recorder wrote several streams one after another.
     """
 
     recorded: str
@@ -39,6 +54,8 @@ class Case:
     meaning: Callable[[dict[str, Any]], Any]
     usage: Callable[[dict[str, Any]], dict[str, int]]
     address: Callable[[str], tuple[str, str, bool]] | None = None
+    elsewhere: tuple[str, ...] = ()
+    last: Callable[[bytes], bytes] = bytes
 
 
 CASES = [
@@ -69,6 +86,45 @@ CASES = [
         requests_gemini.meaning,
         usage_forms.gemini,
         requests_gemini.address,
+    ),
+    Case(
+        "bedrock-converse",
+        BEDROCK_CONVERSE,
+        "",
+        requests_bedrock.quirks,
+        requests_bedrock.translate,
+        requests_bedrock.meaning,
+        usage_forms.bedrock,
+        requests_bedrock.address,
+    ),
+    Case(
+        "ollama",
+        OLLAMA_CHAT,
+        "/api/chat",
+        requests_ollama.quirks,
+        requests_ollama.translate,
+        requests_ollama.meaning,
+        usage_forms.ollama,
+    ),
+    Case(
+        "cohere-v2",
+        COHERE_CHAT,
+        "/chat",
+        requests_cohere.quirks,
+        requests_cohere.translate,
+        requests_cohere.meaning,
+        usage_forms.cohere,
+        elsewhere=("/embed",),
+    ),
+    Case(
+        "openai-responses",
+        RESPONSES,
+        "/responses",
+        requests_responses.quirks,
+        requests_responses.translate,
+        requests_responses.meaning,
+        usage_forms.responses,
+        last=requests_responses.last_answer,
     ),
 ]
 

@@ -57,7 +57,7 @@ def test_the_recordings_are_there():
 @pytest.mark.parametrize(("case", "name"), [pytest.param(case, name, id=name) for case, name in RECORDED])
 def test_recording(case: Case, name: str):
     recording = load(name)
-    if recording["request_recorded"]:
+    if recording["request_recorded"] and not recording["request"]["url"].endswith(case.elsewhere):
         compare_request(case, recording)
     outcomes = [parse(case, recording, size) for size in (PIECES if is_stream(recording) else (None,))]
     for outcome in outcomes:
@@ -92,7 +92,7 @@ def parse(case: Case, recording: dict[str, Any], size: int | str | None) -> Outc
     exchange, body = exchange_of(recording), body_of(recording)
     status, headers = recording["response"]["status"], recording["response"]["headers"]
     if is_stream(recording):
-        return parse_stream(case, exchange, headers, pieces(body, size))
+        return parse_stream(case, exchange, headers, pieces(case.last(body), size))
     if status >= 400:
         return Outcome(error=case.dialect.parse_error(exchange, status, headers, body))
     try:
@@ -150,8 +150,8 @@ def compare_deltas(calls: tuple[ToolCall, ...], deltas: list[ToolCallChunk]) -> 
 def compare(case: Case, recording: dict[str, Any], outcome: Outcome) -> None:
     expect = recording["expect"]
     blocked = expect.get("block_reason") or (None if expect["text"] else expect["finish_reason"])
-    if expect.get("error"):
-        compare_error(expect["error"], outcome.error)
+    if told := expect.get("error") or error_in(recording):
+        compare_error(told, outcome.error)
     elif outcome.error is not None:
         # An answer of which a filter left nothing is an error that says why.
         assert outcome.error.kind == ErrorKind.CONTENT_FILTERED
@@ -159,17 +159,26 @@ def compare(case: Case, recording: dict[str, Any], outcome: Outcome) -> None:
         assert outcome.error.code == blocked
     else:
         assert outcome.error is None
-        assert outcome.finish_reason == expect["finish_reason"]
+        assert outcome.finish_reason == (expect.get("incomplete_reason") or expect["finish_reason"])
         assert flat(outcome.usage) == (case.usage(expect["usage"]) if expect["usage"] else {})
     assert outcome.text == expect["text"]
-    assert (outcome.reasoning or None) == (expect["reasoning"] or None)
+    # Cohere's plan for its tool calls is reasoning too.
+    assert (outcome.reasoning or "") == (expect["reasoning"] or "") + (expect.get("tool_plan") or "")
     if outcome.error is None:
         assert len(outcome.tool_calls) == len(expect["tool_calls"])
         for (call_id, name, arguments), expected in zip(outcome.tool_calls, expect["tool_calls"], strict=True):
             if expected["id"] is not None:
                 assert call_id == expected["id"]
             assert name == expected["name"]
-            assert arguments == expected["arguments"]
+            assert arguments == ({} if expected["arguments"] == "" else expected["arguments"])
+
+
+def error_in(recording: dict[str, Any]) -> dict[str, Any] | None:
+    """The error that an SDK took for an empty answer, because its status was that of a success."""
+    body = recording["response"].get("body")
+    if recording["expect"]["finish_reason"] is not None or not isinstance(body, dict):
+        return None
+    return {"status": recording["response"]["status"], **body["error"]} if body.get("error") else None
 
 
 def compare_error(expected: dict[str, Any], error: ExecutorError | None) -> None:

@@ -72,6 +72,55 @@ def anthropic(raw: dict[str, Any]) -> dict[str, int]:
     return {name: value for name, value in form.items() if value is not None}
 
 
+def ollama(raw: dict[str, Any]) -> dict[str, int]:
+    """What was not counted because it was cached is not known; there is no total."""
+    form = {"prompt_tokens": raw.get("prompt_eval_count"), "completion_tokens": raw.get("eval_count")}
+    found = {name: value for name, value in form.items() if value is not None}
+    return {**found, "total_tokens": sum(found.values())} if len(found) == len(form) else found
+
+
+def cohere(raw: dict[str, Any]) -> dict[str, int]:
+    """What the model read and wrote; the billed units are another sum. There is no total."""
+    tokens = raw.get("tokens") or raw.get("billed_units") or {}
+    form = {
+        "prompt_tokens": tokens.get("input_tokens"),
+        "completion_tokens": tokens.get("output_tokens"),
+        "cached_tokens": raw.get("cached_tokens"),
+    }
+    if form["prompt_tokens"] is not None and form["completion_tokens"] is not None:
+        form["total_tokens"] = form["prompt_tokens"] + form["completion_tokens"]
+    return {name: int(value) for name, value in form.items() if value is not None}
+
+
+def responses(raw: dict[str, Any]) -> dict[str, int]:
+    prompt, completion = raw.get("input_tokens_details") or {}, raw.get("output_tokens_details") or {}
+    form = {
+        "prompt_tokens": raw["input_tokens"],
+        "completion_tokens": raw["output_tokens"],
+        "total_tokens": raw["total_tokens"],
+        "cached_tokens": prompt.get("cached_tokens"),
+        "cache_creation_tokens": prompt.get("cache_write_tokens"),
+        "reasoning_tokens": completion.get("reasoning_tokens"),
+    }
+    return {name: value for name, value in form.items() if value is not None}
+
+
+def bedrock(raw: dict[str, Any]) -> dict[str, int]:
+    """The prompt is what was sent, written to the cache, and read from it, as the provider's own total says."""
+    read, written = raw.get("cacheReadInputTokens"), raw.get("cacheWriteInputTokens")
+    by_lifetime = {detail["ttl"]: detail["inputTokens"] for detail in raw.get("cacheDetails") or ()}
+    form = {
+        "prompt_tokens": raw["inputTokens"] + (read or 0) + (written or 0),
+        "completion_tokens": raw["outputTokens"],
+        "total_tokens": raw["totalTokens"],
+        "cached_tokens": read,
+        "cache_creation_tokens": written,
+        "cache_creation_5m": by_lifetime.get("5m"),
+        "cache_creation_1h": by_lifetime.get("1h"),
+    }
+    return {name: value for name, value in form.items() if value is not None}
+
+
 def flat(usage: Usage | None) -> dict[str, int]:
     """Ours, in the same shape."""
     if usage is None:
