@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
 from itertools import chain
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -20,7 +21,23 @@ from lamellar.spec import ExecutorSpec, LayerSpec, Spec
 from lamellar.target import Target
 
 NUMBERS = (1, 2, 5, 50, 0.5, 0.01)
-TEXTS = ("name", "https://example.com/v1", "5s", "os.path:join", "*", "64GB", "groq")
+TEXTS = (
+    "name",
+    "https://example.com/v1",
+    "5s",
+    "os.path:join",
+    "*",
+    "64GB",
+    "groq",
+    "chat",
+    "include_usage",
+    "v1beta1",
+)
+
+TOGETHER: dict[str, dict[str, Any]] = {
+    "Bedrock": {"access_key_id": {"env": "SOME_KEY"}, "secret_access_key": {"env": "SOME_KEY"}},
+}
+"""Options that are nothing without each other, by the name of the spec."""
 
 
 def every_spec() -> Iterator[tuple[str, Spec]]:
@@ -67,6 +84,7 @@ def needs(model: type[BaseModel]) -> dict[str, Any]:
 
 def in_company(model: type[BaseModel], name: str) -> Iterator[Any]:
     """The model with this option and another, for one that can act only with another."""
+    yield from attempts(model, name, TOGETHER.get(model.__name__, {}))
     for other in model.model_fields:
         for company in attempts(model, other, needs(model)):
             yield from attempts(model, name, {each: getattr(company, each) for each in company.model_fields_set})
@@ -127,5 +145,10 @@ def _values(annotation: Any) -> Iterator[Any]:
         for name in annotation.model_fields:
             if name != "call":
                 yield with_option(annotation, name)
+    elif isinstance(annotation, type) and is_dataclass(annotation):
+        for name, hint in get_type_hints(annotation).items():
+            if get_origin(hint) is ClassVar:
+                continue
+            yield from (annotation(**{name: value}) for value in _values(hint) if value is not None)
     else:
         yield from (*TEXTS, *NUMBERS, {"a": 1})

@@ -73,6 +73,8 @@ OPTIONAL = {
     "yaml": (),
     "tomli_w": (),
     "opentelemetry.sdk": (),
+    "google.auth": (),
+    "botocore": (),
 }
 
 

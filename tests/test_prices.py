@@ -30,6 +30,11 @@ def test_the_price_is_the_lists() -> None:
         assert price_of(THOUSAND, model, provider=provider) == float(listed.total_price) > 0
 
 
+def test_the_list_calls_bedrock_by_its_owner() -> None:
+    listed = calc_price(Priced(input_tokens=1000, output_tokens=100), "amazon.nova-lite-v1:0", provider_id="aws")
+    assert price_of(THOUSAND, "amazon.nova-lite-v1:0", provider="bedrock") == float(listed.total_price) > 0
+
+
 def test_cached_and_written_tokens_have_prices_of_their_own() -> None:
     details = {"cached_tokens": 400, "cache_creation_tokens": 100, "cache_creation": {"ephemeral_1h": 100}}
     usage = Usage(prompt_tokens=1000, completion_tokens=100, prompt_details=details)

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from lamellar.errors import ConfigError, ErrorKind, ExecutorError
 from lamellar.frozen import nearest
+from lamellar.identity import take_identity
 
 __all__ = ["NEVER_CONNECTED", "OnInterrupt", "call_hook", "check_kinds", "empty_answer", "take_identity"]
 
@@ -19,13 +20,6 @@ target that can go on from the partial text do so."""
 
 NEVER_CONNECTED = frozenset({"connect_timeout", "refused", "dns", "descriptors"})
 """Codes of a `connection` failure after which the provider cannot have seen the request."""
-
-
-def take_identity(data: object) -> object:
-    """`identity=` as another name for `fingerprint=`: as a field it would hide the method that every spec has."""
-    if isinstance(data, dict) and "identity" in data and "fingerprint" not in data:
-        return {"fingerprint" if name == "identity" else name: value for name, value in data.items()}
-    return data
 
 
 def check_kinds(kinds: object) -> None:

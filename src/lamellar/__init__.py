@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         StreamTruncatedError,
     )
     from .executor import CompositeExecutor, ExecutorWrapper, LlmExecutor, Operation, walk, when_finished
+    from .rate_limits import RateLimits, RateLimitState
     from .root import StackExecutor
     from .secrets import Secret
     from .sizes import Size
@@ -110,6 +111,7 @@ _HOMES = {
         "StreamTruncatedError",
     ),
     "executor": ("CompositeExecutor", "ExecutorWrapper", "LlmExecutor", "Operation", "walk", "when_finished"),
+    "rate_limits": ("RateLimitState", "RateLimits"),
     "root": ("StackExecutor",),
     "secrets": ("Secret",),
     "sizes": ("Size",),
@@ -159,6 +161,8 @@ __all__ = [
     "Outcome",
     "Progress",
     "PromptDetails",
+    "RateLimitState",
+    "RateLimits",
     "ReasoningChunk",
     "ReasoningContent",
     "RejectedError",

@@ -37,6 +37,7 @@ class BuildContext:
         target: The name of the target this is built for, or None outside of any.
         model: The model that target asks for, or None where the caller's passes through.
         prefill: Whether that target's model goes on from a partial assistant message.
+        context_window: Tokens that target's model takes, where it says so.
         resources: What the built stack will own and close, the first made closed last.
         made: What is made once a stack, by key.
         below: The specs inside the layer that is being made: the layers below it, then the executor.
@@ -51,6 +52,7 @@ class BuildContext:
     target: str | None = None
     model: str | None = None
     prefill: bool = False
+    context_window: int | None = None
     resources: list[Closable] = field(default_factory=list)
     made: dict[Hashable, Closable] = field(default_factory=dict)
     below: tuple[Spec, ...] = ()
@@ -63,6 +65,7 @@ class BuildContext:
         target: str | None = None,
         model: str | None = None,
         prefill: bool | None = None,
+        context_window: int | None = None,
     ) -> BuildContext:
         """The context of what stands inside a plate that says something new."""
         return replace(
@@ -71,6 +74,8 @@ class BuildContext:
             target=target or self.target,
             model=model or self.model,
             prefill=self.prefill if prefill is None else prefill,
+            # An outer target's window is that of its model: it says nothing of another one's.
+            context_window=self.context_window if context_window is None and model is None else context_window,
         )
 
     def round_leaves(self, wrap: Callable[[LlmExecutor], LlmExecutor]) -> BuildContext:

@@ -5,7 +5,7 @@ What the plates of a stack share while a call runs is private; see `lamellar.sco
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -13,6 +13,7 @@ from .chat.usage import Usage
 from .durations import Duration
 from .errors import ErrorKind
 from .frozen import Frozen
+from .rate_limits import LimitHeaders, RateLimits
 
 __all__ = ["AttemptRecord", "CallContext", "Outcome"]
 
@@ -68,6 +69,8 @@ class AttemptRecord:
         retry_after: Seconds the provider asked to wait.
         request_id: The provider's id of the request.
         started: When it began, in seconds since the epoch.
+        limit_headers: Those headers of the answer that tell of rate limits; None where there was no response. Read
+            them as `rate_limits`.
     """
 
     number: int
@@ -87,3 +90,12 @@ class AttemptRecord:
     retry_after: float | None = None
     request_id: str | None = None
     started: float = 0.0
+    limit_headers: LimitHeaders | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def rate_limits(self) -> RateLimits | None:
+        """What the provider said of its rate limits beside this answer, or None where it said nothing.
+
+        Read out of the headers when it is asked for. It is told beside an error too.
+        """
+        return None if self.limit_headers is None else RateLimits.of(self.limit_headers, self.started)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Frozen", "describe_problems", "explain", "nearest", "schema_is_a_field"]
 
+_WHOLE_PATH = r"[A-Za-z_]\w*(?:[.\[][^\s:]*)?: "
 _PATH = r"[a-z_]\w*(?:\.\w+)*: "
 
 
@@ -73,9 +74,16 @@ def schema_is_a_field() -> Iterator[None]:
 
 def explain(error: ValidationError, model: type[BaseModel], *, prefix: str = "") -> ConfigError:
     """One `ConfigError` out of pydantic's list of complaints about `model`."""
-    problems = [f"{prefix}{problem}" for problem in describe_problems(error, model)]
+    problems = [_under(prefix, problem) for problem in describe_problems(error, model)]
     head = f"{model.__name__}: " if not prefix else ""
     return ConfigError(head + ("\n" + head).join(problems), problems=problems)
+
+
+def _under(prefix: str, problem: str) -> str:
+    """A problem below the model that `prefix` names; one of the model as a whole has no path to go on with."""
+    if not prefix or re.match(_WHOLE_PATH, problem):
+        return f"{prefix}{problem}"
+    return f"{prefix.rstrip('.')}: {problem}"
 
 
 def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -109,7 +117,7 @@ def _tell(detail: ErrorDetails, place: Place) -> str:
     cause = context.get("error")
     if isinstance(cause, ConfigError):
         return "\n".join(_join(place.path, problem) for problem in cause.problems)
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         mend = mend_for(place.path[-1], place.options)
         return f"{location}: unknown option{f'; {mend}' if mend else nearest(place.path[-1], place.options)}"
     if kind == "missing":

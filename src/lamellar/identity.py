@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .chat.options import ChatOptions
     from .spec import Spec
 
-__all__ = ["identity_of", "identity_of_options"]
+__all__ = ["identity_of", "identity_of_options", "take_identity"]
 
 
 def identity_of(specs: Iterable[Spec]) -> list[object]:
@@ -32,3 +32,10 @@ def identity_of_options(options: ChatOptions) -> dict[str, JsonValue]:
     )
     headers = {name.lower(): value for name, value in (options.extra_headers or {}).items() if not is_secret_name(name)}
     return {**said, "extra_headers": dict(sorted(headers.items()))} if headers else said
+
+
+def take_identity(data: object) -> object:
+    """`identity=` as another name for `fingerprint=`: as a field it would hide the method that every spec has."""
+    if isinstance(data, dict) and "identity" in data and "fingerprint" not in data:
+        return {"fingerprint" if name == "identity" else name: value for name, value in data.items()}
+    return data

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .call import AttemptRecord, Outcome
 from .chat.usage import Usage
 from .errors import ErrorKind, ExecutorError, RejectedError
+from .rate_limits import LimitHeaders
 
 if TYPE_CHECKING:
     from .observer import AttemptObserver
@@ -27,6 +28,7 @@ class LiveAttempt:
         "inner",
         "kind",
         "latency",
+        "limit_headers",
         "message",
         "model",
         "number",
@@ -62,6 +64,7 @@ class LiveAttempt:
         self.usage: Usage | None = None
         self.retry_after: float | None = None
         self.request_id: str | None = None
+        self.limit_headers: LimitHeaders | None = None
         self.target_index: int | None = None
         """The place of its target among those of the composite above, from 0; None where there is none to tell."""
         self.detours = 0

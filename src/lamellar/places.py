@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -49,7 +50,7 @@ def locate(location: Sequence[int | str], model: type[BaseModel]) -> Place:
         else:
             here = members[0] if members else None
         if part != "[key]":
-            options = frozenset(here.model_fields) if _is_model(here) else frozenset()
+            options = _options(here)
             path.append(str(part))
             here = _inside(here, part)
     return Place(tuple(path), choice, options)
@@ -77,6 +78,14 @@ def _choose(members: Sequence[Any], part: str) -> tuple[bool, Any]:
 
 def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _options(annotation: Any) -> frozenset[str]:
+    """The names that may stand inside: a model's or a dataclass's fields."""
+    if _is_model(annotation):
+        return frozenset(annotation.model_fields)
+    is_class = isinstance(annotation, type) and is_dataclass(annotation)
+    return frozenset([each.name for each in fields(annotation)]) if is_class else frozenset()
 
 
 def _inside(annotation: Any, part: int | str) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_installed", "price_of"]
 
-_CALLED = {"kimi": "moonshotai", "bigmodel": "zhipuai"}
+_CALLED = {"bedrock": "aws", "kimi": "moonshotai", "bigmodel": "zhipuai"}
 """What the list calls a provider, where it does not know our namespace."""
 
 

@@ -14,7 +14,7 @@ from .chat.options import ChatOptions
 from .chat.request import ChatRequest
 from .clock import Interruption
 from .deadline import exec_within
-from .durations import seconds
+from .durations import Duration, seconds
 from .errors import ConfigError, ErrorKind, LamellarError, RejectedError, StreamClosedError
 from .executor import ExecutorWrapper, Operation, ResultT, respond
 from .scope import CallScope, use_scope
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .executor import LlmExecutor
+    from .providers.listing import ListedModel
     from .stack import Stack
 
 __all__ = ["Closable", "StackExecutor"]
@@ -112,6 +113,26 @@ class StackExecutor(ExecutorWrapper):
             self._calls.discard(running)
             self._notice_idle()
         return result if isinstance(result, LlmEventStream) else result.with_attempts(scope.attempts)
+
+    async def list_models(self, namespace: str | None = None, *, timeout: Duration = 30.0) -> tuple[ListedModel, ...]:
+        """Which models the providers below offer, as they say themselves; no layer has a part in it.
+
+        Args:
+            namespace: Only the provider of this name, such as ``groq``: of an `Auto` any that it knows. Default: every
+                provider of the stack, in the order in which they stand, each once.
+            timeout: Seconds that each provider may take. Default 30.
+
+        Raises:
+            ConfigError: There is no such provider, or its key is missing.
+            ExecutorError: A provider failed, or has no list of its models (kind ``invalid_request``, code
+                ``unsupported``: Bedrock and Vertex AI).
+            RejectedError: This executor is closed.
+        """
+        from .model_lists import list_models
+
+        if self._closed:
+            raise RejectedError(ErrorKind.CLOSED, "this executor is closed; build the stack again")
+        return await list_models(self, namespace, timeout)
 
     def identity(self) -> object:
         """What of the stack changes an answer; see `Spec.identity`."""

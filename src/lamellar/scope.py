@@ -7,7 +7,7 @@ loses nothing; the variable is set only while a call runs, never across a yield 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import replace
@@ -17,6 +17,7 @@ from .call import AttemptRecord, CallContext, Outcome
 from .call_record import CallRecord
 from .errors import ExecutorError, RejectedError
 from .live import LiveAttempt
+from .rate_limits import LimitHeaders
 from .stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -286,11 +287,19 @@ class CallScope:
 _scope: ContextVar[CallScope | None] = ContextVar("lamellar_call_scope", default=None)
 
 
-def note_response(status: int, request_id: str | None) -> None:
-    """A leaf's: the provider has answered the try under way with this status."""
+def note_response(status: int, request_id: str | None, headers: Mapping[str, str] | None = None) -> None:
+    """A leaf's: the provider has answered the try under way with this status.
+
+    Args:
+        status: The HTTP status.
+        request_id: The provider's id of the request.
+        headers: The response's headers, of which the record keeps those that tell of rate limits.
+    """
     scope = _scope.get()
     if scope is not None and scope.live is not None:
         scope.live.status, scope.live.request_id = status, request_id
+        if headers is not None:
+            scope.live.limit_headers = LimitHeaders(headers)
 
 
 def current_scope() -> CallScope | None:

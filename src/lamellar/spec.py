@@ -20,6 +20,7 @@ from .frozen import Frozen
 if TYPE_CHECKING:
     from .build import BuildContext
     from .executor import LlmExecutor
+    from .providers.abilities import Abilities
 
 __all__ = ["AnyExecutor", "AnyLayer", "ExecutorSpec", "Given", "LayerSpec", "Spec", "as_executor_spec", "dump_spec"]
 
@@ -85,6 +86,10 @@ class ExecutorSpec(Spec, ABC):
     def label(self) -> str:
         """What a target of this executor is called when it is given no name."""
         return self.kind
+
+    def abilities_for(self, model: str) -> Abilities | None:
+        """What is known of a model behind this executor; None where nothing is, as of most composites."""
+        return None
 
 
 class Given(ExecutorSpec):

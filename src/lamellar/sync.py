@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .chat.request import ChatRequest
     from .chat.response import ChatResponse
     from .chat.usage import Usage
+    from .durations import Duration
     from .executor import LlmExecutor
+    from .providers.listing import ListedModel
     from .stream import LlmEventStream
 
 __all__ = ["SyncEventStream", "SyncExecutor"]
@@ -159,6 +161,12 @@ class SyncExecutor:
         runner = self._here()
         stream = runner.run(self._executor.exec_chat_stream_events(model, chat_req, options))
         return SyncEventStream(stream, self, runner)
+
+    def list_models(self, namespace: str | None = None, *, timeout: Duration = 30.0) -> tuple[ListedModel, ...]:
+        """Which models the providers offer; see `StackExecutor.list_models`."""
+        from .model_lists import list_models
+
+        return self._here().run(list_models(self._executor, namespace, timeout))
 
     def close(self) -> None:
         """Close the executor and end its thread; idempotent."""

@@ -66,9 +66,10 @@ class Target(Spec):
         name: How records and metrics call it; by default the executor's kind and the model.
         options: Options laid over the caller's.
         unset: Names of the caller's options that this target does not get.
-        context_window: Tokens its model takes, when known; a request that overflowed one target only goes to a
-            larger one.
-        prefill: Whether its model goes on from a partial assistant message.
+        context_window: Tokens its model takes; a request that overflowed one target only goes to a larger one. By
+            default what the provider's catalogue knows of the model.
+        prefill: Whether its model goes on from a partial assistant message. By default what the provider's catalogue
+            knows of the model, and else that it does not.
     """
 
     kind: ClassVar[str] = "target"
@@ -80,7 +81,7 @@ class Target(Spec):
     options: ChatOptions | None = None
     unset: tuple[str, ...] = ()
     context_window: int | None = Field(default=None, gt=0)
-    prefill: bool = False
+    prefill: bool | None = None
 
     def __init__(self, *plates: object, **data: Any) -> None:
         super().__init__(**split_plates("Target", plates, data))
@@ -123,10 +124,16 @@ class Target(Spec):
 
     def make(self, context: BuildContext, name: str) -> TargetExecutor:
         """The runtime target, under a name that is unique among its siblings."""
-        inner = assemble(
-            self.layers, self.executor, context.inside(target=name, model=self.model, prefill=self.prefill)
+        within = context.inside(
+            target=name, model=self.model, prefill=self.known()[0], context_window=self.context_window
         )
-        return TargetExecutor(inner, self, name)
+        return TargetExecutor(assemble(self.layers, self.executor, within), self, name)
+
+    def known(self) -> tuple[bool, int | None]:
+        """Whether its model goes on from a partial message, and its window: as said here, or as the provider knows."""
+        found = None if self.model is None else self.executor.abilities_for(self.model)
+        prefill, window = (None, None) if found is None else (found.prefill, found.context_window)
+        return bool(prefill if self.prefill is None else self.prefill), self.context_window or window
 
 
 def named_targets(targets: tuple[Target, ...], context: BuildContext) -> tuple[TargetExecutor, ...]:
@@ -159,8 +166,7 @@ class TargetExecutor(ExecutorWrapper):
         super().__init__(inner)
         self._name = name
         self.model = spec.model
-        self.context_window = spec.context_window
-        self.prefill = spec.prefill
+        self.prefill, self.context_window = spec.known()
         self._overlay = spec.options
         self._unset = dict.fromkeys(spec.unset)
         self.isolated = False

@@ -9,7 +9,18 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from lamellar import Chunk, End, ErrorKind, ExecutorError, ExecutorSpec, StopReason, Usage
-from lamellar.providers import Anthropic, Auto, Gemini, OpenAI
+from lamellar.providers import (
+    Anthropic,
+    Auto,
+    AzureOpenAI,
+    Bedrock,
+    Cohere,
+    Gemini,
+    Ollama,
+    OpenAI,
+    OpenAIResponses,
+    Vertex,
+)
 from lamellar.root import StackExecutor
 from lamellar.testing import Hang, Scripted, ScriptedExecutor, run_virtual
 from lamellar.testing.simulator import (
@@ -130,6 +141,13 @@ class HttpBench(Bench):
         "openai": ("chat", OpenAI),
         "anthropic": ("anthropic", Anthropic),
         "gemini": ("gemini", Gemini),
+        "bedrock": ("converse", Bedrock),
+        "responses": ("responses", OpenAIResponses),
+        "ollama": ("ollama", Ollama),
+        "cohere": ("cohere", Cohere),
+        "azure": ("azure", AzureOpenAI),
+        "vertex": ("vertex", Vertex),
+        "vertex-claude": ("vertex", lambda **said: Vertex(project="p", publisher="anthropic", **said)),
         "auto": ("chat", lambda engine, **said: Auto(providers={"groq": said}, engine=engine)),
     }
 

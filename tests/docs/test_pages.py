@@ -49,12 +49,37 @@ from lamellar.middleware import (
     Tracing,
     Transform,
 )
-from lamellar.providers import Anthropic, Auto, Gemini, OpenAI
+from lamellar.providers import (
+    Anthropic,
+    Auto,
+    AzureOpenAI,
+    Bedrock,
+    Cohere,
+    Gemini,
+    Ollama,
+    OpenAI,
+    OpenAIResponses,
+    Provider,
+    Vertex,
+)
+from lamellar.providers.catalog import CATALOG
 from lamellar.verdicts import VERDICTS
 
 ALL = sorted(PAGES.rglob("*.md"))
 LAYERS = [page for page in sorted((PAGES / "layers").glob("*.md")) if page.name != "index.md"]
-FOREIGN = ("OPENAI_", "ANTHROPIC_", "GEMINI_", "SSL_CERT_", "OTEL_")
+FOREIGN = (
+    "AWS_",
+    "BEDROCK_",
+    "OPENAI_",
+    "ANTHROPIC_",
+    "GEMINI_",
+    "COHERE_",
+    "OLLAMA_",
+    "AZURE_",
+    "VERTEX_",
+    "SSL_CERT_",
+    "OTEL_",
+)
 """How the names of variables begin that would change what a page does."""
 
 SKELETON = [
@@ -155,9 +180,16 @@ def test_every_layer_there_is_has_a_page() -> None:
         ("layers/redact.md", "option", Redact),
         ("layers/log.md", "option", Log),
         ("providers/openai.md", "option", OpenAI),
+        ("providers/openai-responses.md", "option", OpenAIResponses),
         ("providers/anthropic.md", "option", Anthropic),
         ("providers/gemini.md", "option", Gemini),
+        ("providers/cohere.md", "option", Cohere),
+        ("providers/ollama.md", "option", Ollama),
+        ("providers/azure-openai.md", "option", AzureOpenAI),
+        ("providers/vertex.md", "option", Vertex),
+        ("providers/bedrock.md", "option", Bedrock),
         ("providers/auto.md", "option", Auto),
+        ("providers/provider.md", "option", Provider),
     ],
 )
 def test_a_table_of_options_is_the_specs(page: str, first: str, spec: type[BaseModel]) -> None:
@@ -189,6 +221,17 @@ def test_defaults_that_the_text_tells() -> None:
     )
     assert HedgeBudget() == HedgeBudget(ratio=0.1, min_per_second=0.1, window=10)
     assert Timeout.model_fields["reserve"].default == 0.25
+
+
+def test_the_table_of_providers_is_the_catalog() -> None:
+    rows = table(section(PAGES / "providers" / "index.md", "The catalogue"), "namespace")
+    assert [code_of(row[0]) for row in rows] == list(CATALOG)
+    for namespace, dialect, endpoint, key, rules in rows:
+        entry = CATALOG[code_of(namespace)]
+        said = "none" if entry.key_variable is None else f"`{entry.key_variable}`"
+        assert (code_of(dialect), code_of(endpoint)) == (entry.dialect, entry.base_url)
+        assert key == said + (", optional" if entry.key_optional else "")
+        assert re.findall(r"`([^`]+)`", rules) == list(entry.rules)
 
 
 # -- errors and events ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from lamellar.middleware import (
     Retry,
     Timeout,
 )
-from lamellar.providers import Anthropic, Gemini, OpenAI
+from lamellar.providers import Anthropic, Bedrock, Gemini, OpenAI, OpenAIResponses
 from lamellar.testing.simulator import (
     Answer,
     BadStatusLine,
@@ -43,7 +43,7 @@ PROMPT = "sentinel-of-the-prompt"
 ANSWER = "sentinel-of-the-answer"
 AT_ONCE = Retry(attempts=2, initial=0, max=0, overloaded_initial=0)
 CREDENTIALS = (KEY, HEADER, PASSWORD)
-DIALECTS = {"chat": OpenAI, "anthropic": Anthropic, "gemini": Gemini}
+DIALECTS = {"chat": OpenAI, "anthropic": Anthropic, "gemini": Gemini, "responses": OpenAIResponses, "converse": Bedrock}
 
 REQUEST = ChatRequest(system=f"Hush: {PROMPT}.", messages=(ChatMessage.user(f"Say {PROMPT}."),))
 OPTIONS = ChatOptions(

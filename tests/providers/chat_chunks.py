@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lamellar.chat.events import End, Progress, StreamEvent
+from tests.providers.streams import Streams
+
 from lamellar.chat.options import ChatOptions
 from lamellar.providers.chat_completions import CHAT_COMPLETIONS
 from lamellar.providers.wire import Exchange, StreamParser
@@ -36,27 +37,8 @@ def opened(options: ChatOptions | None = None, provider: str = "openai") -> Stre
     return CHAT_COMPLETIONS.open_stream(Exchange(provider, "m", options), {})
 
 
-def run(
-    *pieces: bytes, size: int | None = None, options: ChatOptions | None = None, provider: str = "openai"
-) -> tuple[list[StreamEvent | Progress], StreamParser]:
-    parser = opened(options, provider)
-    data = b"".join(pieces)
-    step = size or max(1, len(data))
-    events = [e for at in range(0, len(data), step) for e in parser.feed(data[at : at + step])]
-    return events + parser.finish(), parser
-
-
-def whole(*pieces: bytes, **more: Any) -> list[StreamEvent | Progress]:
-    events, parser = run(*pieces, **more)
-    assert parser.error is None
-    assert parser.ended
-    return events
-
-
-def end_of(*pieces: bytes, **more: Any) -> End:
-    end = whole(*pieces, **more)[-1]
-    assert isinstance(end, End)
-    return end
+_STREAMS = Streams(opened)
+run, whole, end_of = _STREAMS.run, _STREAMS.whole, _STREAMS.end_of
 
 
 def calls(*entries: dict[str, Any], **more: Any) -> bytes:

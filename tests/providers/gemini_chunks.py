@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from tests.providers.streams import Streams
 
 from lamellar.chat.content import ContentPart
-from lamellar.chat.events import End, Progress, StreamEvent
 from lamellar.chat.options import ChatOptions
 from lamellar.chat.request import ChatMessage, ChatRequest
 from lamellar.chat.response import ChatResponse
@@ -58,35 +58,8 @@ def opened(options: ChatOptions | None = None) -> StreamParser:
     return GENERATE_CONTENT.open_stream(exchange(options), {})
 
 
-def run(
-    *pieces: bytes, size: int | None = None, options: ChatOptions | None = None
-) -> tuple[list[StreamEvent | Progress], StreamParser]:
-    parser = opened(options)
-    data = b"".join(pieces)
-    step = size or max(1, len(data))
-    events = [found for at in range(0, len(data), step) for found in parser.feed(data[at : at + step])]
-    return events + parser.finish(), parser
-
-
-def whole(*pieces: bytes, **more: Any) -> list[StreamEvent | Progress]:
-    events, parser = run(*pieces, **more)
-    assert parser.error is None
-    assert parser.ended
-    return events
-
-
-def end_of(*pieces: bytes, **more: Any) -> End:
-    end = whole(*pieces, **more)[-1]
-    assert isinstance(end, End)
-    return end
-
-
-def failed(*pieces: bytes, **more: Any) -> ExecutorError:
-    events, parser = run(*pieces, **more)
-    assert parser.error is not None
-    assert not parser.ended
-    assert not any(isinstance(found, End) for found in events)
-    return parser.error
+_STREAMS = Streams(opened)
+run, whole, end_of, failed = _STREAMS.run, _STREAMS.whole, _STREAMS.end_of, _STREAMS.failed
 
 
 def build(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from tests.providers.anthropic_events import PING, STOP, begin, closes, delta, ends, opens, says
+from tests.providers.fuzzing import paths
 
 from lamellar.chat.events import Chunk, End, Start
 from lamellar.chat.options import ChatOptions
@@ -88,14 +88,6 @@ ODD = [
 OPTIONS = [None, ChatOptions(normalize_reasoning_content=True, capture_raw_body=True)]
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place in a JSON value."""
-    yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        yield from places(inner, (*path, key))
-
-
 def spoilt(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
     """A copy with `odd` at one place; without that place, where `odd` is Ellipsis."""
     if not path:
@@ -160,7 +152,7 @@ def test_every_place_of_a_body_spoilt_in_every_way(options):
     assert not isinstance(answer(dumped(BODY), options), ExecutorError)
     outcomes = {
         isinstance(answer(dumped(spoilt(BODY, path, odd)), options), ExecutorError)
-        for path in places(BODY)
+        for path in paths(BODY)
         for odd in [*ODD, ..., *DEEP]
     }
     assert outcomes == {True, False}
@@ -175,7 +167,7 @@ def test_every_place_of_every_event_spoilt_in_every_way(options):
         if block.count(b"data: ") > 1:
             continue
         payload = json.loads(data)
-        for path in places(payload):
+        for path in paths(payload):
             for odd in [*ODD, ..., *DEEP]:
                 changed = name + b"\ndata: " + dumped(spoilt(payload, path, odd)) + b"\n\n"
                 outcomes.add(
@@ -222,7 +214,7 @@ def test_events_in_any_order_and_bytes_at_random():
 
 def test_errors_spoilt_in_every_way():
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_1"}
-    for path in places(error):
+    for path in paths(error):
         for odd in [*ODD, ..., *DEEP]:
             body = dumped(spoilt(error, path, odd))
             found = ANTHROPIC_MESSAGES.parse_error(Exchange("anthropic", "m"), 529, {}, body)

@@ -80,6 +80,58 @@ def test_a_system_message_within_the_conversation_is_named():
     assert refused(ChatMessage.system(image), USER).startswith("messages[0].content[0]: Binary")
 
 
+def midway(*messages: ChatMessage, model: str = "claude-opus-4-8") -> Any:
+    """The roles and contents of the turns, for a model that takes a system message within them."""
+    request = ChatRequest.from_messages(list(messages))
+    sent = json.loads(ANTHROPIC_MESSAGES.build_request(ENDPOINT, model, request, None, stream=False).body)["messages"]
+    return [(turn["role"], turn["content"]) for turn in sent]
+
+
+@pytest.mark.parametrize("model", ["claude-opus-4-8", "claude-opus-5", "claude-sonnet-5-5", "claude-fable-5"])
+def test_newer_models_take_a_system_message_within_the_conversation(model: str):
+    said = ChatMessage.system("s")
+    assert midway(USER, said, model=model) == [("user", "q"), ("system", "s")]
+    assert midway(USER, said, ChatMessage.assistant("a"), USER, model=model) == [
+        ("user", "q"),
+        ("system", "s"),
+        ("assistant", "a"),
+        ("user", "q"),
+    ]
+
+
+def test_system_messages_that_stand_together_are_one_turn_with_their_marks():
+    marked = ChatMessage(role="system", content=(Text("t"),), cache_control="5m")
+    mark = {"cache_control": {"type": "ephemeral", "ttl": "5m"}}
+    assert midway(USER, ChatMessage.system("s"), marked)[1:] == [("system", [text("s"), {**text("t"), **mark}])]
+
+
+def test_a_system_message_after_a_tools_answer_leaves_the_answer_alone():
+    call = ChatMessage.assistant(ToolCall(call_id="c", fn_name="f"))
+    result = ChatMessage.tool(ToolResponse(call_id="c", content="r"))
+    turns = midway(USER, call, result, ChatMessage.system("s"))
+    assert [role for role, _ in turns] == ["user", "assistant", "user", "system"]
+
+
+def test_a_system_message_in_a_place_where_no_model_takes_it_is_named():
+    said, answer = ChatMessage.system("s"), ChatMessage.assistant("a")
+    for messages, field in (
+        ((USER, answer, said), "messages[2].role: str 'system'"),
+        ((USER, said, USER), "messages[2].role: str 'user'"),
+        ((USER, ChatMessage.system("")), "messages[1].content"),
+    ):
+        with pytest.raises(ExecutorError) as caught:
+            midway(*messages)
+        assert caught.value.message.startswith(field)
+
+
+def test_a_data_url_is_sent_as_the_bytes_it_holds():
+    image = Binary.from_url("image/png", "data:image/png;base64,QUJD")
+    assert user(image)[0]["source"] == {"type": "base64", "media_type": "image/png", "data": "QUJD"}
+    document = Binary.from_url("application/pdf", "data:application/pdf;base64,QUJD", "a.pdf")
+    assert user(document)[0]["title"] == "a.pdf"
+    assert user(document)[0]["source"]["type"] == "base64"
+
+
 # -- what a user says -------------------------------------------------------------------------------------------
 
 

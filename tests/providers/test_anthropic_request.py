@@ -140,10 +140,6 @@ def test_options_that_keep_their_meaning():
 
 def test_options_that_are_left_out():
     options = {
-        "seed": 1,
-        "frequency_penalty": 0.1,
-        "presence_penalty": 0.1,
-        "verbosity": "low",
         "prompt_cache_key": "k",
         "parallel_tool_calls": False,  # there is no tool to call
         "tool_choice": "auto",
@@ -155,6 +151,11 @@ def test_options_that_are_left_out():
 def test_options_that_are_refused():
     assert refused(ASK.model_copy(update={"previous_response_id": "r"})).startswith("previous_response_id: str 'r'")
     assert refused(options=ChatOptions(service_tier="flex")).startswith("service_tier: str 'flex'")
+    assert refused(options=ChatOptions(service_tier="priority")).startswith("service_tier: str 'priority'")
+    assert refused(options=ChatOptions(seed=1)).startswith("seed: int 1")
+    assert refused(options=ChatOptions(frequency_penalty=0.5)).startswith("frequency_penalty: float 0.5")
+    assert refused(options=ChatOptions(presence_penalty=0.5)).startswith("presence_penalty: float 0.5")
+    assert refused(options=ChatOptions(verbosity="low")).startswith("verbosity: str 'low'")
     assert "use a JsonSchemaFormat" in refused(options=ChatOptions(response_format="json"))
 
 
@@ -186,6 +187,27 @@ def test_a_schema_is_closed_and_the_callers_stays_as_it_was():
     assert closed["$defs"]["d"]["additionalProperties"] is False
     assert closed["default"] == {"type": "object"}
     assert json.dumps(schema) == before
+
+
+def test_what_describes_a_schema_stands_in_it():
+    told = JsonSchemaFormat(name="a", description="d", schema={"type": "object"})
+    assert said(response_format=told)["output_config"]["format"]["schema"]["description"] == "d"
+    own = JsonSchemaFormat(name="a", description="d", schema={"type": "object", "description": "own"})
+    assert said(response_format=own)["output_config"]["format"]["schema"]["description"] == "own"
+    assert told.schema == {"type": "object"}
+
+
+@pytest.mark.parametrize("model", ["claude-opus-4-7", NEWER, "claude-sonnet-5", "claude-haiku-5-5", "claude-fable-5"])
+def test_newer_models_take_no_sampling_options(model):
+    assert refused(options=ChatOptions(temperature=0.2), model=model).startswith("temperature: float 0.2")
+    assert refused(options=ChatOptions(top_p=0.9), model=model).startswith("top_p: float 0.9")
+    assert said(model, temperature=1.0)["temperature"] == 1.0  # the default, which is taken
+
+
+@pytest.mark.parametrize("model", [OLDER, "claude-opus-4-6", "claude-haiku-4-5", "MiniMax-M2", "glm-4.6"])
+def test_older_models_take_them(model):
+    sent = said(model, temperature=0.2, top_p=0.9)
+    assert (sent["temperature"], sent["top_p"]) == (0.2, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +289,16 @@ def test_the_choice_among_tools(choice, parallel, sent):
     assert body(ASK.with_tools(TOOL), options).get("tool_choice") == sent
 
 
+@pytest.mark.parametrize("choice", ["required", ToolChoice.tool("f")])
+def test_models_that_cannot_be_made_to_call_a_tool(choice):
+    options = ChatOptions(tool_choice=choice)
+    for model in ("claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1", "claude-mythos-5-2"):
+        assert refused(ASK.with_tools(TOOL), options, model=model).startswith("tool_choice: str")
+        assert body(ASK.with_tools(TOOL), ChatOptions(tool_choice="auto"), model=model)["tool_choice"]
+    for model in ("claude-opus-5", "claude-sonnet-5", "claude-haiku-5-5", "claude-fable-5", OLDER):
+        assert body(ASK.with_tools(TOOL), options, model=model)["tool_choice"]["type"] in ("any", "tool")
+
+
 def test_a_forced_choice_without_tools_is_left_to_the_provider_to_refuse():
     assert said(tool_choice="required")["tool_choice"] == {"type": "any"}
     assert said(tool_choice="auto", extra_body={"tools": []})["tool_choice"] == {"type": "auto"}
@@ -327,8 +359,9 @@ def test_a_number_is_a_budget(model):
 
 @pytest.mark.parametrize("nothing", ["zero", 0])
 def test_thinking_is_switched_off(nothing):
-    for model in (OLDER, NEWER, "claude-sonnet-5", "MiniMax-M2"):
+    for model in (OLDER, NEWER, "claude-sonnet-5", "claude-opus-5", "claude-haiku-5-5", "MiniMax-M2"):
         assert said(model, reasoning_effort=nothing)["thinking"] == {"type": "disabled"}
+    assert said("claude-sonnet-5-5", reasoning_effort=nothing)["thinking"] == {"type": "between_tools"}
     assert said("claude-3-5-haiku-latest", reasoning_effort=nothing) == {"max_tokens": 8192}
 
 
@@ -338,6 +371,7 @@ def test_thinking_is_switched_off(nothing):
         ("claude-3-5-sonnet-20240620", "low", None, "this model does not think"),
         (NEWER, 5000, None, "this model takes no budget"),
         ("claude-fable-5", "zero", None, "this model cannot be kept from thinking"),
+        ("claude-opus-5-5", 0, None, "this model cannot be kept from thinking"),
         (OLDER, 1000, None, "a budget is at least 1024 tokens"),
         (OLDER, 2000, 2000, "a budget is below max_tokens, which is 2000"),
         (OLDER, "low", 1024, "raise max_tokens"),

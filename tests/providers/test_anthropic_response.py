@@ -76,6 +76,7 @@ BLOCKS: list[Any] = [
     {"type": "from_the_future", "what": 1},
     {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}, "caller": {"type": "direct"}},
     {"type": "tool_use", "id": "toolu_2", "name": "g", "input": {}, "caller": {"type": "code_execution_20250825"}},
+    {"type": "tool_use", "id": "toolu_3", "name": "click", "input": {"x": 1}, "toolset_name": "browser"},
 ]
 
 
@@ -95,6 +96,8 @@ def test_every_kind_of_block():
         ToolCall(call_id="toolu_1", fn_name="f", fn_arguments={"a": 1}),
         ToolCall(call_id="toolu_2", fn_name="g", fn_arguments={}),
         Custom(model="anthropic", data={"caller": {"type": "code_execution_20250825"}}),
+        ToolCall(call_id="toolu_3", fn_name="click", fn_arguments={"x": 1}),
+        Custom(model="anthropic", data={"toolset_name": "browser"}),
         Custom(model="anthropic", data={"container": {"id": "c"}}),
     )
     assert response.text == "Sunny, they say."

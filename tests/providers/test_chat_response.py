@@ -193,6 +193,15 @@ def test_extras_are_kept():
     )
 
 
+def test_log_probabilities_are_kept():
+    told = {"content": [{"token": "x", "logprob": -0.1, "top_logprobs": []}], "refusal": None}
+    body = answer({"content": "x"})
+    body["choices"][0]["logprobs"] = told
+    assert parse(body).content == (Text("x"), Custom(model="openai", data={"logprobs": told}))
+    body["choices"][0]["logprobs"] = None
+    assert parse(body).content == (Text("x"),)
+
+
 def test_a_refusal_is_an_answer():
     response = parse(answer({"content": None, "refusal": "I can't."}))
     assert response.text == ""

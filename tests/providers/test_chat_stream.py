@@ -319,6 +319,18 @@ def test_extras():
     ]
 
 
+def test_log_probabilities_of_all_deltas_are_kept_together():
+    def told(token: str) -> bytes:
+        logprobs = {"content": [{"token": token, "logprob": -0.5}], "refusal": None}
+        choice = {"index": 0, "delta": {"content": token}, "logprobs": logprobs, "finish_reason": None}
+        return event({"id": "r1", "model": "m-1", "choices": [choice]})
+
+    end = end_of(told("Hel"), told("lo"), text("!"), chunk(finish="stop"))
+    tokens = [{"token": token, "logprob": -0.5} for token in ("Hel", "lo")]
+    logprobs: dict[str, Any] = {"content": tokens, "refusal": None}
+    assert end.content == (Text("Hello!"), Custom(model="openai", data={"logprobs": logprobs}))
+
+
 def test_only_the_first_choice_is_read():
     other = event({"id": "r1", "choices": [{"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}]})
     parser = opened()

@@ -1,4 +1,4 @@
-"""The classification table. Cases marked synthetic are not recorded anywhere: they are written from documentation."""
+"""The classification table. What nobody has recorded, with its body and its hints, is in `test_synthetic_errors.py`."""
 
 from __future__ import annotations
 
@@ -214,6 +214,7 @@ BLOCKED = [
     ("bedrock", "The generated text has been blocked by our content filters."),
     ("xai", "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE"),
     ("openrouter", "Your chosen model requires moderation and your input was flagged for violence"),
+    ("cohere", "blocked output: please try again with another prompt"),
     ("deepseek", "Content Exists Risk"),
     ("aliyun", "Input data may contain inappropriate content."),
     ("qwen_cloud", "Input data may contain inappropriate content."),

@@ -67,11 +67,15 @@ EFFORTS = [
     ("gemini-2.5-flash-lite", "max", {"thinkingBudget": 24576, "includeThoughts": True}),
     ("gemini-2.5-pro", "max", {"thinkingBudget": 32768, "includeThoughts": True}),
     ("gemini-robotics-er-1.5-preview", "low", {"thinkingBudget": 1024, "includeThoughts": True}),
-    ("gemini-2.5-pro", 0, {"thinkingBudget": 0}),
+    ("gemini-3-flash-preview", "zero", {"thinkingBudget": 0}),
     ("gemini-2.5-pro", 300, {"thinkingBudget": 300, "includeThoughts": True}),
     ("gemini-3-pro", 300, {"thinkingBudget": 300, "includeThoughts": True}),
-    ("gemini-3-pro", "zero", {"thinkingBudget": 0}),
-    ("gemini-3-pro-preview", "minimal", {"thinkingLevel": "MINIMAL", "includeThoughts": True}),
+    ("gemini-2.0-pro-exp", "zero", {"thinkingBudget": 0}),
+    ("gemini-3-flash-preview", "minimal", {"thinkingLevel": "MINIMAL", "includeThoughts": True}),
+    ("gemini-3-pro-preview", "minimal", {"thinkingLevel": "LOW", "includeThoughts": True}),
+    ("gemini-3-pro-preview", "medium", {"thinkingLevel": "HIGH", "includeThoughts": True}),
+    ("gemini-3.1-pro-preview", "minimal", {"thinkingLevel": "LOW", "includeThoughts": True}),
+    ("gemini-3.1-pro-preview", "medium", {"thinkingLevel": "MEDIUM", "includeThoughts": True}),
     ("gemini-3.5-flash", "low", {"thinkingLevel": "LOW", "includeThoughts": True}),
     ("Gemini-3.5-Flash", "medium", {"thinkingLevel": "MEDIUM", "includeThoughts": True}),
     ("gemini-10-ultra", "high", {"thinkingLevel": "HIGH", "includeThoughts": True}),
@@ -116,12 +120,14 @@ def test_what_loses_nothing_is_left_out():
         ("previous_response_id", ChatRequest(messages=ASK.messages, previous_response_id="r"), None),
         ("parallel_tool_calls", ASK, ChatOptions(parallel_tool_calls=False)),
         ("verbosity", ASK, ChatOptions(verbosity="low")),
+        ("reasoning_effort", ASK, ChatOptions(reasoning_effort="zero")),
+        ("reasoning_effort", ASK, ChatOptions(reasoning_effort=0)),
     ],
 )
 def test_what_cannot_be_said_is_refused_by_name(field: str, request_: ChatRequest, options: ChatOptions | None):
-    error = refused(request_, options)
+    error = refused(request_, options, model="gemini-2.5-pro")
     assert error.message.startswith(f"{field}: ")
-    assert (error.code, error.provider, error.model) == ("unsupported", "gemini", "gemini-2.5-flash")
+    assert (error.code, error.provider, error.model) == ("unsupported", "gemini", "gemini-2.5-pro")
     assert error.failover
     assert not error.retryable
 

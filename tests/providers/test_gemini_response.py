@@ -99,6 +99,7 @@ def test_what_the_answer_reports_is_kept_and_not_sent_back():
         "groundingMetadata": {"groundingChunks": [1]},
         "urlContextMetadata": {"urlMetadata": []},
         "citationMetadata": {"citationSources": [{"uri": "u"}]},
+        "continuationToken": "go-on",
     }
     response = parse(payload(text("x"), finish="STOP", **reports, safetyRatings=[{}]))
     customs = [part for part in response.content if isinstance(part, Custom)]
@@ -149,6 +150,8 @@ def test_a_list_of_payloads_is_one_answer():
     [
         ("STOP", "completed"),
         ("MAX_TOKENS", "max_tokens"),
+        ("CONTINUATION", "max_tokens"),
+        ("ESCALATION", "content_filter"),
         ("SAFETY", "content_filter"),
         ("RECITATION", "content_filter"),
         ("BLOCKLIST", "content_filter"),
@@ -179,6 +182,7 @@ def test_stop_reasons(raw: str, kind: str):
         ("MALFORMED_RESPONSE", "malformed", True),
         ("UNEXPECTED_TOOL_CALL", "malformed", True),
         ("MISSING_THOUGHT_SIGNATURE", "invalid_request", False),
+        ("PUP_LIMITED_DISABLED", "permission_denied", False),
     ],
 )
 def test_reasons_that_are_failures(raw: str, kind: str, retryable: bool):

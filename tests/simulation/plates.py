@@ -54,7 +54,19 @@ from .world import World
 
 __all__ = ["COMPOSITES", "HTTP", "KINDS", "LAYERS", "LEAVES", "composite", "layer"]
 
-HTTP = {"anthropic", "auto", "gemini", "openai"}
+HTTP = {
+    "anthropic",
+    "auto",
+    "azure_openai",
+    "bedrock",
+    "cohere",
+    "gemini",
+    "ollama",
+    "openai",
+    "openai_responses",
+    "provider",
+    "vertex",
+}
 """Leaves that speak HTTP: the conformance suite runs those; the simulation has targets of its own in their place."""
 
 LEAVES = {"replay"}

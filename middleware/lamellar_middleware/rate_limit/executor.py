@@ -53,6 +53,10 @@ _REFUSED_BEFORE = frozenset(
 )
 """Refusals that come before a request is sent; the others may come after it."""
 
+_NEVER_SENT = frozenset({"unsupported", "context_window"})
+"""Codes of a request that was refused before it was sent, where no status stands beside them: the provider cannot
+serve it."""
+
 
 class RateLimitExecutor(ExecutorWrapper):
     """Lets calls through as the limiter allows.
@@ -184,12 +188,11 @@ def _failed(reservation: Reservation, error: BaseException) -> None:
 def _never_left(error: BaseException) -> bool:
     if isinstance(error, RejectedError):
         return error.kind in _REFUSED_BEFORE
-    return (
-        isinstance(error, ExecutorError)
-        and not isinstance(error, StreamInterruptedError)
-        and error.kind is ErrorKind.CONNECTION
-        and error.code in NEVER_CONNECTED
-    )
+    if not isinstance(error, ExecutorError) or isinstance(error, StreamInterruptedError):
+        return False
+    if error.status is None and error.code in _NEVER_SENT:
+        return True
+    return error.kind is ErrorKind.CONNECTION and error.code in NEVER_CONNECTED
 
 
 def _settle(reservation: Reservation, usage: Usage | None) -> None:

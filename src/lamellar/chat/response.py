@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 from ..call import AttemptRecord
 from ..errors import ErrorKind, ExecutorError
 from ..frozen import Frozen
+from ..rate_limits import RateLimits
 from .content import ContentPart, ToolCall, text_of, tool_calls_of
 from .usage import Usage
 
@@ -121,6 +122,14 @@ class ChatResponse(Frozen):
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools the model asks for."""
         return tool_calls_of(self.content)
+
+    @property
+    def rate_limits(self) -> RateLimits | None:
+        """What the provider that answered said of its rate limits; None where it said nothing, and for a cached answer.
+
+        Those of failed tries are on their own records, in `attempts`.
+        """
+        return self.attempts[-1].rate_limits if self.attempts else None
 
     @property
     def cost(self) -> float | None:

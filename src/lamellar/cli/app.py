@@ -13,6 +13,8 @@ import typer.main
 from .._version import __version__
 from .chat import chat
 from .demo import demo
+from .models import models
+from .providers import providers
 from .report import INTERRUPTED, USAGE, quiet_pipe, reported, tell_usage
 from .terminal import prepare_streams
 from .yardstick import yardstick
@@ -71,6 +73,8 @@ def _lamellar(
 app.command("demo")(reported(demo))
 app.command("yardstick")(reported(yardstick))
 app.command("chat", epilog=chat.__dict__["epilog"])(reported(chat))
+app.command("models", epilog=models.__dict__["epilog"])(reported(models))
+app.command("providers", epilog=providers.__dict__["epilog"])(reported(providers))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

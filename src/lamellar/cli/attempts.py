@@ -78,7 +78,14 @@ def _tokens(each: AttemptRecord) -> str:
 
 def attempts_data(attempts: Sequence[AttemptRecord]) -> list[dict[str, Any]]:
     """`attempts` as JSON data: every field of each record, None where it is unknown."""
-    return [{**asdict(each), "usage": usage_data(each.usage)} for each in attempts]
+    return [_data(each) for each in attempts]
+
+
+def _data(each: AttemptRecord) -> dict[str, Any]:
+    data = asdict(each)
+    del data["limit_headers"]
+    limits = each.rate_limits
+    return {**data, "usage": usage_data(each.usage), "rate_limits": None if limits is None else asdict(limits)}
 
 
 def usage_data(usage: Usage | None) -> dict[str, Any] | None:

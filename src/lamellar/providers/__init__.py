@@ -5,15 +5,61 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .abilities import Abilities
     from .anthropic import Anthropic
+    from .auth import Auth, ModelName, ServiceTarget
     from .auto import Auto
+    from .azure import AzureOpenAI
+    from .bedrock import Bedrock
+    from .cohere import Cohere
     from .gemini import Gemini
     from .http import HttpExecutor
+    from .listing import ListedModel
+    from .ollama import Ollama
     from .openai import OpenAI
+    from .openai_responses import OpenAIResponses
+    from .provider import Provider
+    from .vertex import Vertex
 
-__all__ = ["Anthropic", "Auto", "Gemini", "HttpExecutor", "OpenAI"]
+__all__ = [
+    "Abilities",
+    "Anthropic",
+    "Auth",
+    "Auto",
+    "AzureOpenAI",
+    "Bedrock",
+    "Cohere",
+    "Gemini",
+    "HttpExecutor",
+    "ListedModel",
+    "ModelName",
+    "Ollama",
+    "OpenAI",
+    "OpenAIResponses",
+    "Provider",
+    "ServiceTarget",
+    "Vertex",
+]
 
-_HOMES = {"Anthropic": "anthropic", "Auto": "auto", "Gemini": "gemini", "HttpExecutor": "http", "OpenAI": "openai"}
+_HOMES = {
+    "Abilities": "abilities",
+    "Anthropic": "anthropic",
+    "Auth": "auth",
+    "Auto": "auto",
+    "AzureOpenAI": "azure",
+    "Bedrock": "bedrock",
+    "Cohere": "cohere",
+    "Gemini": "gemini",
+    "HttpExecutor": "http",
+    "ListedModel": "listing",
+    "ModelName": "auth",
+    "Ollama": "ollama",
+    "OpenAI": "openai",
+    "OpenAIResponses": "openai_responses",
+    "Provider": "provider",
+    "ServiceTarget": "auth",
+    "Vertex": "vertex",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -23,6 +23,9 @@ MESSAGE_LIMIT = 1000
 _BODY_LIMIT = 20000
 """Characters of a message that are looked at; a secret must not be cut in two before it is found."""
 
+_ID_LIMIT = 4000
+"""The same of a request's id, of which 200 characters are kept."""
+
 
 def _words(kind: ErrorKind, words: str) -> dict[str, ErrorKind]:
     return dict.fromkeys(words.split(), kind)
@@ -39,7 +42,8 @@ _DECISIVE: dict[str, ErrorKind] = {
         ErrorKind.CONTENT_FILTERED,
         "contentfilter contentfiltered contentpolicyviolation responsibleaipolicyviolation safety moderationblocked"
         " datainspectionfailed prohibitedcontent imagesafety recitation blocklist spii sensitivewordsdetected"
-        " contentfiltererror safetycheck promptblocked contentmoderation contentpolicyviolationerror",
+        " contentfiltererror safetycheck promptblocked contentmoderation contentpolicyviolationerror"
+        " imagecontentpolicyviolation",
     ),
     **_words(
         ErrorKind.QUOTA_EXHAUSTED,
@@ -85,7 +89,10 @@ _BY_WORD: dict[str, ErrorKind] = {
         ErrorKind.INVALID_REQUEST,
         "invalidrequesterror invalidrequest invalidargument badrequest badrequesterror validationexception"
         " validationerror failedprecondition invalidparametererror unprocessableentity invalidvalue unsupportedvalue"
-        " unsupportedparameter tooluseerror toolusefailed jsonvalidatefailed requesttoolarge invalidprompt",
+        " unsupportedparameter tooluseerror toolusefailed jsonvalidatefailed requesttoolarge invalidprompt"
+        " invalidimage invalidimageformat invalidbase64image invalidimageurl invalidimagemode imagetoolarge"
+        " imagetoosmall imageparseerror imagefiletoolarge imagefilenotfound unsupportedimagemediatype emptyimagefile"
+        " failedtodownloadimage",
     ),
     **_words(ErrorKind.MODEL_NOT_FOUND, "notfounderror notfound resourcenotfoundexception"),
 }
@@ -204,11 +211,16 @@ def clean(message: str, *known: str) -> str:
     return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…"
 
 
-def request_id(headers: Mapping[str, str]) -> str | None:
-    """The provider's id of the request, whichever header carries it."""
+def request_id(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> str | None:
+    """The provider's id of the request, whichever header carries it.
+
+    Args:
+        headers: The response's headers.
+        secrets: What must not be in it.
+    """
     for name in ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-goog-request-id", "cf-ray"):
         if value := header(headers, name):
-            return scrub(value[:200])
+            return scrub(value[:_ID_LIMIT], *secrets)[:200]
     return None
 
 
@@ -243,7 +255,7 @@ def provider_error(
         cause: A code that says more than `code` does (Azure's inner error, OpenRouter's upstream).
         in_band_status: A status that an in-band error tells beside its code (Groq).
         wall: The time since the epoch; without it the response's own `date` is used for hints that are dates.
-        secrets: What must not be in the message.
+        secrets: What must not be in it.
     """
     if status is not None and status >= 300:
         told: int | None = status
@@ -263,9 +275,9 @@ def provider_error(
         provider=provider,
         model=model,
         status=status,
-        code=None if code is None else clean(str(code))[:100],
+        code=None if code is None else clean(str(code), *secrets)[:100],
         retry_after=retry_after(headers, body, now, status=told),
-        request_id=request_id(headers),
+        request_id=request_id(headers, secrets),
         retryable=retryable,
     )
 

@@ -8,6 +8,7 @@ from ..errors import ConfigError
 from ..frozen import Frozen
 from ..masking import is_secret_name, scrub
 from ..secrets import AnySecret, Secret, as_secret
+from .abilities import SaidAbilities
 
 __all__ = ["Connection", "checked_url", "resolved"]
 
@@ -22,11 +23,17 @@ class Connection(Frozen):
             turn; one that is limited, spent or refused is set aside for a while.
         headers: Headers sent with every request; a value may be `{env: NAME}` or `{file: path}`. A literal in a header
             that holds a credential, such as `authorization`, is a secret like any other.
+        lenient: Whether an option that this provider cannot say and that only steers the answer (a seed, a penalty, a
+            verbosity) is left out, with a line in the log (`lamellar.providers`, level INFO), instead of refused.
+            What carries meaning, such as an image, a tool or a schema, is refused all the same. Default: refused.
+        abilities: What its models can do, over what the catalogue knows; see `Abilities`. Default: nothing more.
     """
 
     base_url: str | None = None
     api_key: AnySecret | tuple[AnySecret, ...] | None = None
     headers: dict[str, str | Secret] = {}
+    lenient: bool = False
+    abilities: SaidAbilities | None = None
 
     @field_validator("base_url")
     @classmethod

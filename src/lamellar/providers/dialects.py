@@ -16,6 +16,12 @@ DIALECTS: dict[str, str] = {
     "chat": "lamellar.providers.chat_completions:CHAT_COMPLETIONS",
     "anthropic": "lamellar.providers.anthropic_messages:ANTHROPIC_MESSAGES",
     "gemini": "lamellar.providers.generate_content:GENERATE_CONTENT",
+    "converse": "lamellar.providers.bedrock_converse:BEDROCK_CONVERSE",
+    "responses": "lamellar.providers.responses:RESPONSES",
+    "ollama": "lamellar.providers.ollama_chat:OLLAMA_CHAT",
+    "cohere": "lamellar.providers.cohere_chat:COHERE_CHAT",
+    "anthropic_vertex": "lamellar.providers.anthropic_messages.vertex:ANTHROPIC_VERTEX",
+    "vertex": "lamellar.providers.vertex_models:VERTEX",
 }
 """Where each of them is."""
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
 from ..errors import ErrorKind, ExecutorError
 from .classify import clean, provider_error
+from .hints import header
 from .wire import Exchange
 
-__all__ = ["content_filtered", "error_from", "malformed", "parse_error", "truncated"]
+__all__ = ["content_filtered", "error_from", "json_of", "malformed", "not_an_object", "parse_error", "truncated"]
 
 _SHOWN = 300
 """Characters of a body that could not be read which are shown."""
@@ -31,6 +34,8 @@ class _Said(NamedTuple):
 
 def parse_error(exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ExecutorError:
     """The classified error of a response with a status of 300 or above, or of an in-band error's payload."""
+    if 300 <= status < 400:
+        return _build(exchange, status, headers, _Said(_redirect(headers), None, None, None, None), None)
     parsed: object = None
     try:
         parsed = from_json(body.lstrip(b"\xef\xbb\xbf"))
@@ -40,9 +45,38 @@ def parse_error(exchange: Exchange, status: int, headers: Mapping[str, str], bod
     return error_from(exchange, status, headers, parsed)
 
 
+def json_of(exchange: Exchange, status: int, body: bytes) -> JsonValue:
+    """What the body of an answer says.
+
+    Raises:
+        ExecutorError: It is not JSON, or empty.
+    """
+    try:
+        parsed: JsonValue = from_json(body.lstrip(b"\xef\xbb\xbf \r\n\t"))
+    except ValueError:
+        what = "the body is not JSON" if body.strip() else "the body is empty"
+        raise malformed(exchange, status, what, body) from None
+    return parsed
+
+
 def error_from(exchange: Exchange, status: int, headers: Mapping[str, str], parsed: object) -> ExecutorError:
     """The classified error of a parsed body or payload."""
     return _build(exchange, status, headers, _read(parsed), parsed)
+
+
+def not_an_object(
+    exchange: Exchange, status: int | None, what: str, parsed: object, body: bytes | str = b""
+) -> ExecutorError:
+    """The error for JSON that is something else than an object.
+
+    Args:
+        exchange: What is known of the request.
+        status: The response's status.
+        what: What it should be, such as ``the body``.
+        parsed: What it is.
+        body: Its text, of which the first part is shown.
+    """
+    return malformed(exchange, status, f"{what} is a JSON {type(parsed).__name__}, not an object", body)
 
 
 def malformed(exchange: Exchange, status: int | None, what: str, body: bytes | str = b"") -> ExecutorError:
@@ -155,6 +189,15 @@ def _status(error: dict[str, Any]) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     return None
+
+
+def _redirect(headers: Mapping[str, str]) -> str:
+    """What a redirect says: only the host it leads to, for the rest of a URL may hold anything."""
+    try:
+        host = urlsplit(header(headers, "location") or "").netloc.rpartition("@")[2]
+    except ValueError:
+        host = ""
+    return f"redirected to {host or 'another path of the same server'}, and redirects are not followed; mend base_url"
 
 
 def _page(text: str) -> str:

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 from pydantic_core import from_json
 
-from ..chat.events import End, Progress, StreamEvent
+from ..chat.events import End, Progress, Start, StreamEvent
 from ..errors import ExecutorError
-from .error_bodies import malformed, parse_error, truncated
+from .error_bodies import malformed, not_an_object, parse_error, truncated
+from .names import name_of
 from .sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
 from .unstreamed import Unstreamed
 
 if TYPE_CHECKING:
-    from ..chat.response import ChatResponse
+    from pydantic import JsonValue
+
+    from ..chat.content import ContentPart
+    from ..chat.response import ChatResponse, StopReason
     from ..chat.usage import Usage
     from .wire import Exchange
 
-__all__ = ["STATUS", "EventStreamParser", "Events"]
+__all__ = ["STATUS", "EventDecoder", "EventStreamParser", "Events"]
 
 Events: TypeAlias = list[StreamEvent | Progress]
 
@@ -33,26 +37,46 @@ STATUS = 200
 _DONE = b"[DONE]"
 
 
+class EventDecoder(Protocol):
+    """Turns bytes, in whatever pieces they arrive, into events with a JSON payload; one per stream."""
+
+    @property
+    def overflow(self) -> bool:
+        """Whether an event was longer than the bound; nothing more is decoded then."""
+        raise NotImplementedError
+
+    def feed(self, data: bytes) -> list[SSEEvent]:
+        """The events that `data` completes, in order."""
+        raise NotImplementedError
+
+    def finish(self) -> list[SSEEvent]:
+        """The event that was left without its end, if there is one."""
+        raise NotImplementedError
+
+
 class EventStreamParser(ABC):
-    """The part of a `StreamParser` that is the same for every dialect of server-sent events.
+    """The part of a `StreamParser` that is the same for every dialect of events with a JSON payload.
 
     Args:
         exchange: What is known of the request.
         headers: The response's headers.
-        sse: The decoder, where it is not the plain one.
+        sse: The decoder, where it is not that of plain server-sent events.
     """
 
     signal: ClassVar[str] = "finish reason"
     """What the provider's finish signal is called, in the message about a stream without one."""
 
-    def __init__(self, exchange: Exchange, headers: Mapping[str, str], sse: SSEDecoder | None = None) -> None:
+    def __init__(self, exchange: Exchange, headers: Mapping[str, str], sse: EventDecoder | None = None) -> None:
         self.error: ExecutorError | None = None
         self.ended = False
         self.finishing = False
         self._stopped = False  # nothing more is read: ended, or failed
+        self._started = False
+        self._model: str | None = None
+        self._response_id: str | None = None
         self._exchange = exchange
         self._headers = headers
-        self._sse = sse or SSEDecoder()
+        self._sse: EventDecoder = sse or SSEDecoder()
         self._before: Unstreamed | None = Unstreamed()  # until the first event
 
     # -- what a dialect says -------------------------------------------------------------------------------------
@@ -161,6 +185,41 @@ class EventStreamParser(ABC):
     def _cut(self, what: str) -> None:
         """The stream is over before the answer is."""
         self._fail(truncated(self._exchange, STATUS, f"{what} without a {self.signal}"))
+
+    def _begin(self, model: object, response_id: object, out: Events) -> None:
+        """The stream's `Start`, once; what is no name is none."""
+        if self._started:
+            return
+        self._started = True
+        self._model, self._response_id = name_of(model), name_of(response_id)
+        out.append(
+            Start(
+                model=self._exchange.model,
+                provider=self._exchange.provider,
+                provider_model=self._model,
+                response_id=self._response_id,
+            )
+        )
+
+    def _finished(
+        self, reason: StopReason | None, content: tuple[ContentPart, ...], raw: JsonValue, out: Events
+    ) -> None:
+        """The stream's `End`, and with it the stream is over."""
+        self.ended = self._stopped = True
+        out.append(
+            End(
+                stop_reason=reason,
+                usage=self.usage,
+                content=content,
+                response_id=self._response_id,
+                provider_model=self._model,
+                raw=raw,
+            )
+        )
+
+    def _fail_as_no_object(self, payload: object, data: bytes) -> None:
+        """A payload of a type that no event has."""
+        self._fail(not_an_object(self._exchange, STATUS, "an event", payload, data))
 
     def _fail(self, error: ExecutorError) -> None:
         self.error = error

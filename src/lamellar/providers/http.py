@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from ..call import Outcome
-from ..chat.events import Progress, StreamEvent
 from ..errors import ErrorKind, ExecutorError, LamellarError, RejectedError
 from ..masking import scrub
 from ..scope import note_response
-from ..source import EventSource, Finish
 from ..stream import LlmEventStream
 from .classify import request_id
+from .http_source import HttpSource
 from .idempotency import idempotency_key
 from .keys import KeyPool
-from .wire import Dialect, Endpoint, Exchange, StreamParser
+from .sent_secrets import SentSecrets
+from .wire import Dialect, Endpoint, Exchange, WireRequest
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -26,11 +25,12 @@ if TYPE_CHECKING:
     from ..chat.options import ChatOptions
     from ..chat.request import ChatRequest
     from ..chat.response import ChatResponse
-    from ..chat.usage import Usage
     from ..clock import Clock
     from .engines.base import Engine, EngineResponse
+    from .guard import Guard
+    from .listing import ListedModel
 
-__all__ = ["HttpExecutor", "HttpSource", "ServerAddress"]
+__all__ = ["HttpExecutor", "ServerAddress"]
 
 _BODY_LIMIT = 64 << 20
 """Bytes of one whole answer; a larger body is no chat answer."""
@@ -40,9 +40,6 @@ _ERROR_LIMIT = 1 << 20
 
 _ERROR_GRACE = 1.0
 """Seconds that an error's body may take."""
-
-_FINISH_GRACE = 1.0
-"""Seconds that usage or `[DONE]` may take after the finish signal: the answer is whole, and its end is not delayed."""
 
 
 class ServerAddress(NamedTuple):
@@ -72,6 +69,8 @@ class HttpExecutor:
         clock: Where time comes from.
         connect_timeout: Seconds until a connection must stand; None is no limit.
         keys: The keys, where there are several; by default the endpoint's own.
+        guard: What refuses a request that its model cannot serve; None lets every request pass.
+        secrets: What beside the keys must not appear in an error, such as headers that were given as secrets.
     """
 
     state_key = "keys"
@@ -84,14 +83,18 @@ class HttpExecutor:
         clock: Clock,
         connect_timeout: float | None,
         keys: KeyPool | None = None,
+        guard: Guard | None = None,
+        secrets: tuple[str, ...] = (),
     ) -> None:
         self.endpoint = endpoint
         self.dialect = dialect
         self._engine = engine
-        self._clock = clock
+        self.clock = clock
         self._connect_timeout = connect_timeout
         self._keys = keys or KeyPool((endpoint.api_key,) if endpoint.api_key else (), clock)
-        self._secrets = self._keys.keys
+        self._hidden = secrets
+        self._secrets = (*self._keys.keys, *secrets)
+        self._guard = guard
         self._releases: set[asyncio.Task[None]] = set()
         self.server = ServerAddress.of(endpoint.base_url)
 
@@ -104,44 +107,68 @@ class HttpExecutor:
         self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
     ) -> ChatResponse:
         """Ask for a whole answer; see `LlmExecutor`."""
-        exchange = Exchange(self.name, model, options, self._clock.wall, self._secrets)
-        response = await self._send(exchange, chat_req, stream=False)
-        body = await self._read_whole(response, exchange)
-        return self.dialect.parse_response(exchange, response.status, response.headers, body)
+        exchange, response = await self._send(model, chat_req, options, stream=False)
+        body = await self.read_whole(response, exchange)
+        try:
+            return self.dialect.parse_response(exchange, response.status, response.headers, body)
+        except ExecutorError as error:
+            self.sign(error, exchange, response)
+            raise
 
     async def exec_chat_stream_events(
         self, model: str, chat_req: ChatRequest, options: ChatOptions | None = None
     ) -> LlmEventStream:
         """Ask for a stream; it returns when the provider has accepted."""
-        exchange = Exchange(self.name, model, options, self._clock.wall, self._secrets)
-        response = await self._send(exchange, chat_req, stream=True)
+        exchange, response = await self._send(model, chat_req, options, stream=True)
         parser = self.dialect.open_stream(exchange, response.headers)
         return LlmEventStream(HttpSource(self, response, parser, exchange))
 
-    async def _send(self, exchange: Exchange, chat_req: ChatRequest, *, stream: bool) -> EngineResponse:
-        """Send the request; a response that is not an error."""
-        endpoint, key = self.endpoint, self._keys.take()
-        if key != endpoint.api_key:
-            endpoint = replace(endpoint, api_key=key)
-        request = self.dialect.build_request(endpoint, exchange.model, chat_req, exchange.options, stream=stream)
+    async def _send(
+        self, model: str, chat_req: ChatRequest, options: ChatOptions | None, *, stream: bool
+    ) -> tuple[Exchange, EngineResponse]:
+        """Send the request; what its answer is read with, and a response that is not an error."""
+        if self._guard is not None:
+            self._guard.check(model, chat_req, options)
+        endpoint, key = self.keyed()
+        request = self.dialect.build_request(endpoint, model, chat_req, options, stream=stream)
         if endpoint.quirks.idempotency_header is not None:
             request.headers.setdefault(endpoint.quirks.idempotency_header, idempotency_key(request.body))
+        exchange = self.exchange(request, model, options)
+        return exchange, await self.transmit(exchange, request, endpoint, key)
+
+    def exchange(self, request: WireRequest, model: str = "", options: ChatOptions | None = None) -> Exchange:
+        """What the answer to a request is read with."""
+        secrets = SentSecrets(self._secrets, request.headers)
+        return Exchange(self.name, model, options, self.clock.wall, secrets)
+
+    def keyed(self) -> tuple[Endpoint, str | None]:
+        """Where requests go, with the key whose turn it is, and that key."""
+        endpoint, key = self.endpoint, self._keys.take()
+        return (endpoint if key == endpoint.api_key else replace(endpoint, api_key=key)), key
+
+    async def transmit(
+        self, exchange: Exchange, request: WireRequest, endpoint: Endpoint, key: str | None
+    ) -> EngineResponse:
+        """Send a request that was made; a response that is not an error."""
         try:
+            if endpoint.sign is not None:
+                await endpoint.sign(request)
             response = await self._engine.send(request, connect_timeout=self._connect_timeout)
         except (ExecutorError, RejectedError) as error:
             self.sign(error, exchange)
             raise
-        note_response(response.status, request_id(response.headers))
+        note_response(response.status, request_id(response.headers, exchange.secrets), response.headers)
         if response.status >= 300:
             body = await self._read_error(response)
             refusal = self.dialect.parse_error(exchange, response.status, response.headers, body)
+            self.sign(refusal, exchange, response)
             try:
                 raise self._keys.judged(key, refusal)
             finally:
                 del refusal  # or the error would hold this frame, and the frame the error
         return response
 
-    async def _read_whole(self, response: EngineResponse, exchange: Exchange) -> bytes:
+    async def read_whole(self, response: EngineResponse, exchange: Exchange) -> bytes:
         """The body to its end; one larger than any answer is refused."""
         pieces: list[bytes] = []
         size = 0
@@ -159,14 +186,14 @@ class HttpExecutor:
         except BaseException as error:
             response.abort()
             if isinstance(error, LamellarError):
-                self.sign(error, exchange)
+                self.sign(error, exchange, response)
             raise
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _read_error(self, response: EngineResponse) -> bytes:
         """What comes of an error's body in a short time: the status decides, so neither a cut nor a stall hides it."""
         pieces: list[bytes] = []
-        limit = self._clock.timeout_at(self._clock.now() + _ERROR_GRACE)
+        limit = self.clock.timeout_at(self.clock.now() + _ERROR_GRACE)
         try:
             async with limit:
                 while (piece := await response.read()) and sum(map(len, pieces)) < _ERROR_LIMIT:
@@ -180,12 +207,53 @@ class HttpExecutor:
             response.abort()
         return b"".join(pieces)
 
+    def variant(self, endpoint: Endpoint, dialect: Dialect, secrets: tuple[str, ...] = ()) -> HttpExecutor:
+        """This leaf for one call that goes elsewhere or is asked by somebody else; engine and connections are shared.
+
+        Args:
+            endpoint: Where that call goes, with its key.
+            dialect: How it is made.
+            secrets: What beside the key must not appear in an error.
+        """
+        other = copy(self)
+        other.endpoint, other.dialect, other.server = endpoint, dialect, ServerAddress.of(endpoint.base_url)
+        other._keys = KeyPool((endpoint.api_key,) if endpoint.api_key else (), self.clock)
+        other._secrets = (*other._keys.keys, *self._hidden, *secrets)
+        return other
+
     @staticmethod
-    def sign(error: LamellarError, exchange: Exchange) -> None:
-        """Say whose failure it is, where the engine could not know."""
+    def sign(error: LamellarError, exchange: Exchange, response: EngineResponse | None = None) -> None:
+        """Say whose failure it is, and of which response, where the engine or the dialect could not know.
+
+        No secret of the request passes here, whatever the dialect took into the error.
+        """
         if isinstance(error, ExecutorError):
             error.provider = error.provider or exchange.provider
             error.model = error.model or exchange.model
+            error.message = scrub(error.message, *exchange.secrets)
+            if response is not None and error.request_id is None:
+                error.request_id = request_id(response.headers, exchange.secrets)
+            elif error.request_id is not None:
+                error.request_id = scrub(error.request_id, *exchange.secrets)
+
+    @property
+    def source(self) -> object:
+        """What another leaf has too that gives the same list of models."""
+        endpoint = self.endpoint
+        return endpoint.namespace, endpoint.base_url, self._keys.keys, tuple(endpoint.headers.items())
+
+    async def list_models(self, *, timeout: float = 30.0) -> tuple[ListedModel, ...]:
+        """Every model that the provider offers; see `StackExecutor.list_models`.
+
+        Args:
+            timeout: Seconds that it may take. Default 30.
+
+        Raises:
+            ExecutorError: The provider failed, or has no such list (code ``unsupported``).
+        """
+        from .model_pages import fetch_models
+
+        return await fetch_models(self, timeout)
 
     def release(self, response: EngineResponse) -> None:
         """Let go of a connection whose answer is whole; a short drain in the background keeps it for the next call."""
@@ -206,74 +274,7 @@ class HttpExecutor:
 
     def reset(self) -> None:
         """Use every key again."""
-        self._keys = KeyPool(self._keys.keys, self._clock)
+        self._keys = KeyPool(self._keys.keys, self.clock)
 
     def __repr__(self) -> str:
         return f"HttpExecutor({self.name!r}, {scrub(self.endpoint.base_url)!r}, dialect={self.dialect.name!r})"
-
-
-class HttpSource(EventSource):
-    """A provider's stream: bytes from the engine, events from the dialect's parser."""
-
-    __slots__ = ("_exchange", "_leaf", "_parser", "_response", "_whole")
-
-    def __init__(self, leaf: HttpExecutor, response: EngineResponse, parser: StreamParser, exchange: Exchange) -> None:
-        self._leaf = leaf
-        self._response = response
-        self._parser = parser
-        self._exchange = exchange
-        self._whole = False
-
-    async def read(self) -> Sequence[StreamEvent | Progress]:
-        """The events of the next bytes; those before an in-band error come first, then the error."""
-        parser = self._parser
-        if parser.error is not None:
-            raise parser.error
-        data = await (self._read_tail() if parser.finishing else self._read())
-        if data:
-            events = parser.feed(data)
-        else:
-            self._whole = True
-            events = parser.finish()
-        error: ExecutorError | None = parser.error  # `feed` may have set it
-        if error is not None and not events:
-            raise error
-        return events
-
-    async def _read(self) -> bytes:
-        try:
-            return await self._response.read()
-        except ExecutorError as error:
-            self._leaf.sign(error, self._exchange)
-            raise
-
-    async def _read_tail(self) -> bytes:
-        """What follows the finish signal. The answer is whole: neither silence nor a broken end takes it back."""
-        limit = self._leaf._clock.timeout_at(self._leaf._clock.now() + _FINISH_GRACE)
-        try:
-            async with limit:
-                return await self._response.read()
-        except TimeoutError:
-            if not limit.expired:
-                raise
-            self._response.abort()
-        except ExecutorError:
-            pass  # the end was broken, not the answer
-        return b""
-
-    @property
-    def usage(self) -> Usage | None:
-        """What the provider has reported so far."""
-        return self._parser.usage
-
-    @property
-    def finishing(self) -> bool:
-        """Whether the finish signal was seen; the wait for what may follow is bounded here."""
-        return self._parser.finishing
-
-    def finish(self, finish: Finish) -> None:
-        """Keep the connection of a whole answer, drop that of any other."""
-        if finish.outcome != Outcome.COMPLETED:
-            self._response.abort()
-        elif not self._whole:
-            self._leaf.release(self._response)

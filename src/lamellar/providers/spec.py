@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import ConfigError
+from ..secrets import Secret
+from .abilities import Abilities, abilities_of
 from .access import NetworkSpec
 from .catalog import CATALOG, CatalogEntry
 from .connection import Connection, checked_url, resolved
@@ -13,6 +15,7 @@ from .connection import Connection, checked_url, resolved
 if TYPE_CHECKING:
     from ..build import BuildContext
     from ..executor import LlmExecutor
+    from .http import HttpExecutor
     from .wire import Dialect, Endpoint
 
 __all__ = ["HttpProvider"]
@@ -34,7 +37,7 @@ class HttpProvider(NetworkSpec, Connection):
         """The provider's row in the catalogue."""
         return CATALOG[self.namespace]
 
-    def dialect(self) -> Dialect:
+    def wire_format(self) -> Dialect:
         """The wire format.
 
         Raises:
@@ -44,8 +47,25 @@ class HttpProvider(NetworkSpec, Connection):
 
         return dialect_named(self.entry.dialect, self.entry.namespace)
 
-    def endpoint(self) -> Endpoint:
-        """Where requests go, with the key resolved.
+    def address(self) -> str:
+        """The base URL: the one that was given, the variable's, or the provider's own.
+
+        Raises:
+            ConfigError: It is none.
+        """
+        if self.base_url is not None:
+            return self.base_url
+        for variable in self.entry.base_url_variables:
+            found = os.environ.get(variable)
+            if found:
+                return checked_url(found, variable)
+        return self.entry.base_url
+
+    def endpoint(self, keys: tuple[str, ...] | None = None) -> Endpoint:
+        """Where requests go, with the first key.
+
+        Args:
+            keys: The keys, where they are resolved already.
 
         Raises:
             ConfigError: The key is missing, or the URL is none.
@@ -53,12 +73,16 @@ class HttpProvider(NetworkSpec, Connection):
         from .wire import Endpoint
 
         entry = self.entry
-        base_url = self.base_url
-        if base_url is None:
-            found = os.environ.get(entry.base_url_variable)
-            base_url = checked_url(found, entry.base_url_variable) if found else entry.base_url
-        first, *_ = *self.keys(), None
-        return Endpoint(entry.namespace, base_url, first, self.own_headers(), entry.quirks)
+        first, *_ = *(self.keys() if keys is None else keys), None
+        return Endpoint(
+            entry.namespace,
+            self.address(),
+            first,
+            self.own_headers(),
+            entry.quirks,
+            entry.key_header,
+            lenient=self.lenient,
+        )
 
     def own_headers(self) -> dict[str, str]:
         """Headers sent with every request."""
@@ -89,14 +113,43 @@ class HttpProvider(NetworkSpec, Connection):
         Raises:
             ConfigError: The key is missing, or an option of the network is wrong.
         """
+        leaf = self.leaf(context, self.keys())
+        context.own(leaf)
+        return context.attempt(leaf)
+
+    def leaf(self, context: BuildContext, keys: tuple[str, ...]) -> HttpExecutor:
+        """The leaf by itself, which nobody owns yet.
+
+        Args:
+            context: What it is made with.
+            keys: The keys, resolved.
+
+        Raises:
+            ConfigError: An option is wrong.
+        """
+        from .guard import guard_for
         from .http import HttpExecutor
         from .keys import KeyPool
 
-        dialect, endpoint = self.dialect(), self.endpoint()
-        pool = KeyPool(self.keys(), context.clock)
-        leaf = HttpExecutor(endpoint, dialect, self.make_engine(context), context.clock, context.limits.connect, pool)
-        context.own(leaf)
-        return context.attempt(leaf)
+        dialect = self.wire_format()
+        # What the target says of its model is said nearest to the call.
+        said = Abilities(prefill=context.prefill or None, context_window=context.context_window)
+        endpoint = self.endpoint(keys)
+        return HttpExecutor(
+            endpoint,
+            dialect,
+            self.make_engine(context),
+            context.clock,
+            context.limits.connect,
+            KeyPool(keys, context.clock),
+            guard_for(self.entry, said, self.abilities or Abilities()),
+            tuple([endpoint.headers[name] for name, value in self.headers.items() if isinstance(value, Secret)]),
+        )
+
+    def abilities_for(self, model: str) -> Abilities:
+        """What is known of a model: what was said of this provider's, and what the catalogue knows."""
+        known = abilities_of(self.entry, model)
+        return known if self.abilities is None else self.abilities.over(known)
 
     @property
     def label(self) -> str:
@@ -104,8 +157,12 @@ class HttpProvider(NetworkSpec, Connection):
         return self.entry.namespace
 
     def identity(self) -> object:
-        """Dialect, endpoint and headers; never a key, and of a secret header only its name."""
+        """Dialect, endpoint and headers; never a key, and of a secret header only its name.
+
+        Raises:
+            ConfigError: Nothing says where the endpoint is.
+        """
         entry = self.entry
-        base_url = self.base_url or os.environ.get(entry.base_url_variable) or entry.base_url
         headers = {name: value if isinstance(value, str) else None for name, value in sorted(self.headers.items())}
-        return {entry.namespace: {"dialect": entry.dialect, "base_url": base_url, "headers": headers}}
+        said = {"dialect": entry.dialect, "base_url": self.address(), "headers": headers}
+        return {entry.namespace: {**said, "lenient": True} if self.lenient else said}

@@ -7,9 +7,9 @@ body to `parse_response` or `parse_error`, and feeds a stream's bytes, in whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from ..chat.events import Progress, StreamEvent
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..chat.response import ChatResponse
     from ..chat.usage import Usage
     from ..errors import ExecutorError
+    from .listing import ModelListing
 
 __all__ = [
     "BuildRequest",
@@ -28,6 +29,7 @@ __all__ = [
     "ParseError",
     "ParseResponse",
     "Quirks",
+    "Signer",
     "StreamParser",
     "WireRequest",
 ]
@@ -51,19 +53,26 @@ class Quirks:
             ``parts`` (OpenRouter's `cache_control` on a part), or ``none``: the server decides by itself.
         idempotency_header: The header that tells the server which requests are one call tried again, or None where it
             knows of none.
+        reasoning_summary: Which summary of its reasoning a model is asked for in Responses (``auto``, ``concise`` or
+            ``detailed``), where reasoning is asked for; None asks for none.
+        encrypted_reasoning: Whether Responses may ask for reasoning in the encrypted form that goes back.
         documents: How a document is sent: ``file`` (OpenAI's `file` part, which takes data only), ``file_url`` (the
             same part, which takes a URL too: OpenRouter) or ``document_url`` (Mistral's).
+        audio: How a sound is sent: ``object`` (OpenAI's data and format) or ``text`` (Mistral's: base64 or a URL).
     """
 
     include_usage: bool = True
     max_tokens_field: str | None = None
     seed_field: str = "seed"
-    reasoning: str = "effort"
-    reasoning_back: str | None = None
+    reasoning: Literal["effort", "object", "thinking", "groq"] = "effort"
+    reasoning_back: Literal["reasoning_content", "reasoning", "thinking"] | None = None
     signatures: bool = False
-    cache: str = "retention"
-    documents: str = "file"
+    cache: Literal["retention", "parts", "none"] = "retention"
+    documents: Literal["file", "file_url", "document_url"] = "file"
+    audio: Literal["object", "text"] = "object"
     idempotency_header: str | None = None
+    reasoning_summary: Literal["auto", "concise", "detailed"] | None = None
+    encrypted_reasoning: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,10 @@ class Endpoint:
         api_key: The key, or None.
         headers: Headers sent with every request.
         quirks: How it differs from the dialect's rule.
+        key_header: The lower-case header that carries the key, where it is not the dialect's own; in `authorization`
+            it is a bearer token.
+        sign: What proves who asks, where a key does not: it adds headers to the finished request.
+        lenient: Whether an option that the dialect cannot say is left out, and logged, instead of refused.
     """
 
     namespace: str
@@ -83,15 +96,23 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     quirks: Quirks = Quirks()
+    key_header: str | None = None
+    sign: Signer | None = field(default=None, repr=False)
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """One HTTP request: always a POST."""
+    """One HTTP request."""
 
     url: str
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    method: str = "POST"
+
+
+Signer: TypeAlias = Callable[[WireRequest], Awaitable[None]]
+"""Adds to a finished request's headers what proves who asks, such as a signature over its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +124,22 @@ class Exchange:
         model: The model that was asked.
         options: The caller's options, for `capture_raw_body` and `normalize_reasoning_content`.
         wall: The clock's `wall`, for retry hints that are dates; None leaves them to the response's own `date`.
-        secrets: What must not appear in an error's message, such as the key that was sent.
+        secrets: What must not appear in an error, such as the key that was sent; gone through whenever one is made.
+        made_by: Whose parts an answer's signatures and `Custom` parts are, where that is not the provider: another
+            may serve the same model, and takes them back.
     """
 
     provider: str
     model: str
     options: ChatOptions | None = None
     wall: Callable[[], float] | None = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: Iterable[str] = field(default=(), repr=False)
+    made_by: str | None = None
+
+    @property
+    def maker(self) -> str:
+        """Who may take an answer's signatures and `Custom` parts back."""
+        return self.made_by or self.provider
 
 
 class StreamParser(Protocol):
@@ -173,7 +202,7 @@ OpenStream: TypeAlias = Callable[[Exchange, Mapping[str, str]], StreamParser]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One wire format: four pure functions.
+    """One wire format: four pure functions, and two more where it can list models.
 
     Args:
         name: Such as ``chat`` or ``anthropic``.
@@ -182,6 +211,7 @@ class Dialect:
             is an error in-band, or is not what the dialect sends (``malformed``).
         parse_error: The classified error, from a response with a status of 300 or above, or an in-band error's payload.
         open_stream: The parser for one stream.
+        models: How the provider's models are listed; None where its API has no such list.
     """
 
     name: str
@@ -189,3 +219,4 @@ class Dialect:
     parse_response: ParseResponse
     parse_error: ParseError
     open_stream: OpenStream
+    models: ModelListing | None = None

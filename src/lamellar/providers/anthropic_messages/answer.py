@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...chat.content import ContentPart, Custom, ThoughtSignature
-from .open_blocks import CallBlock, Events, OpenBlock, OtherBlock, TextBlock, ThinkingBlock, WrongShapeError
+from ..shapes import WrongShapeError
+from .open_blocks import CallBlock, Events, OpenBlock, OtherBlock, TextBlock, ThinkingBlock
 
 __all__ = ["Answer"]
 

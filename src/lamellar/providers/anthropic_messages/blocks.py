@@ -8,19 +8,23 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from ...accumulate import parse_arguments
 from ...chat.content import Binary, ToolCall, ToolResponse
+from ..arguments import arguments_object
+from ..data_urls import with_bytes
 from ..refusal import Refusal
-from .tool_ids import ToolIds
+from ..tool_ids import ToolIds
 
 __all__ = ["binary_block", "cache_mark", "call_block", "result_block", "thinking_block"]
 
-_RESULT_BLOCKS = frozenset({"text", "image", "document", "search_result", "tool_reference"})
+_RESULT_BLOCKS = frozenset({"text", "image", "document", "search_result", "tool_reference", "browser_state"})
 """What a tool's result may consist of; anything else is sent as JSON text."""
 
 
 def cache_mark(kind: str) -> dict[str, Any]:
-    """The mark that ends a cacheable prefix. The provider keeps one for an hour at most, so 24h is sent as that."""
+    """The mark that ends a cacheable prefix.
+
+    It says how long the prefix may be kept. The provider keeps one for an hour at most, so 24h is sent as that.
+    """
     if kind == "ephemeral":
         return {"type": "ephemeral"}
     return {"type": "ephemeral", "ttl": "1h" if kind == "24h" else kind}
@@ -32,6 +36,7 @@ def binary_block(part: Binary, where: str, refuse: Refusal) -> dict[str, Any]:
     Raises:
         ExecutorError: It is neither, or cannot be sent from where it is.
     """
+    part = with_bytes(part)
     media_type = part.content_type.lower().partition(";")[0].strip()
     kind = media_type.partition("/")[0]
     if kind in ("audio", "video"):
@@ -76,14 +81,7 @@ def call_block(part: ToolCall, where: str, ids: ToolIds, refuse: Refusal) -> dic
     Raises:
         ExecutorError: The arguments are none.
     """
-    arguments: object = part.fn_arguments
-    if isinstance(arguments, str):
-        arguments = parse_arguments(arguments)
-    elif arguments is None:
-        arguments = {}
-    if not isinstance(arguments, dict):
-        mend = "a tool call's arguments are a JSON object here: leave the broken call and its answer out"
-        raise refuse(f"{where}.fn_arguments", part.fn_arguments, mend)
+    arguments = arguments_object(part, where, refuse)
     return {"type": "tool_use", "id": ids.of_call(part.call_id), "name": part.fn_name, "input": arguments}
 
 

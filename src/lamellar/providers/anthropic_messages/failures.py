@@ -13,7 +13,7 @@ from ..error_bodies import content_filtered, error_from
 from ..error_bodies import parse_error as parse_any
 from ..wire import Exchange
 
-__all__ = ["error_in_band", "is_error", "parse_error", "refused"]
+__all__ = ["error_in_band", "is_error", "is_error_list", "parse_error", "refused"]
 
 _OF_THE_ANSWER = frozenset({"retry-after", "retry-after-ms", "x-should-retry"})
 """Headers that stand on answers too, where they are no hint about an error that comes later in the body."""
@@ -40,6 +40,12 @@ def error_in_band(exchange: Exchange, status: int, headers: Mapping[str, str], p
 def is_error(payload: Mapping[str, object]) -> bool:
     """Whether a payload is an error in-band; gateways leave out the outer type."""
     return payload.get("type") == "error" or bool(payload.get("error"))
+
+
+def is_error_list(payload: object) -> bool:
+    """Whether a payload is an error in a list, as Google's servers wrap theirs."""
+    first = payload[0] if isinstance(payload, list) and payload else None
+    return isinstance(first, dict) and is_error(first)
 
 
 def refused(exchange: Exchange, status: int, details: object) -> ExecutorError:

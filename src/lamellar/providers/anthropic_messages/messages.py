@@ -4,6 +4,9 @@ The provider joins neighboring turns of one role itself, so messages stay apart 
 answers are different: those of one round must stand in one user turn, before anything the user says, so neighboring
 tool messages are one turn, and a user's message right after them belongs to it.
 
+A system message within the conversation goes where it stands, for the models that take one there: after a user's turn,
+and before an answer or at the end.
+
 What is left out on purpose, because the provider has no place for it and the conversation loses nothing by it:
 
 - the tool's name in a tool's answer: the call's id names the call;
@@ -18,6 +21,7 @@ Everything else that cannot be said is refused by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,25 +37,19 @@ from ...chat.content import (
 )
 from ...chat.request import ChatMessage, ChatRequest
 from ..refusal import Refusal
+from ..tool_ids import ToolIds
+from ..unsayable import MENDS, refuse_foreign
 from .blocks import binary_block, cache_mark, call_block, result_block, thinking_block
-from .tool_ids import ToolIds
+from .models import ModelTraits
 
 __all__ = ["Conversation", "conversation_of"]
 
-_GO_BACK = {"citations": "text", "caller": "tool_use"}
+_NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
+_GO_BACK = {"citations": "text", "caller": "tool_use", "toolset_name": "tool_use"}
 """Fields of an answer's block that are kept beside it, and the type of the block to which they go back."""
 
 _UNMARKED = frozenset({"thinking", "redacted_thinking"})
 """Blocks that take no cache mark."""
-
-_MENDS: dict[type, str] = {
-    ToolCall: "put it into a message of the role 'assistant'",
-    ReasoningContent: "put it into a message of the role 'assistant'",
-    ThoughtSignature: "put it into a message of the role 'assistant'",
-    ToolResponse: "put it into a message of the role 'tool'",
-    Binary: "put it into a message of the role 'user'",
-    Text: "put it into a message of the role 'user'",
-}
 
 
 class Conversation:
@@ -69,8 +67,8 @@ class Conversation:
         self.messages = messages
 
 
-def conversation_of(chat_req: ChatRequest, refuse: Refusal) -> Conversation:
-    """The conversation.
+def conversation_of(chat_req: ChatRequest, traits: ModelTraits, refuse: Refusal) -> Conversation:
+    """The conversation, for a model with these traits.
 
     Raises:
         ExecutorError: There is none, or a part of it cannot be said.
@@ -82,14 +80,17 @@ def conversation_of(chat_req: ChatRequest, refuse: Refusal) -> Conversation:
     if leading == len(messages):
         raise refuse("messages", messages, "there are system messages only: add a message of the role 'user'")
     system = _system(chat_req.system, messages[:leading], refuse)
-    ids = ToolIds()
+    ids = ToolIds(_NOT_IN_AN_ID)
     sent: list[dict[str, Any]] = []
     open_results = False  # whether the last turn holds tools' answers, which others and a user's words may join
     for at, message in enumerate(messages[leading:], leading):
         where = f"messages[{at}]"
         if message.role == "system":
-            mend = "the provider has one system prompt: put it first, or make it a user message"
-            raise refuse(f"{where}.role", message.role, mend)
+            _interject(sent, message, where, traits, refuse)
+            open_results = False
+            continue
+        if sent and sent[-1]["role"] == "system" and message.role != "assistant":
+            raise refuse(f"{where}.role", message.role, _AFTER_SYSTEM)
         blocks = _blocks(message, where, ids, refuse)
         if message.cache_control is not None:
             _mark(blocks, message.cache_control)
@@ -104,23 +105,55 @@ def conversation_of(chat_req: ChatRequest, refuse: Refusal) -> Conversation:
     return Conversation(system, sent)
 
 
+_AFTER_SYSTEM = "an answer, or nothing, follows a system message within a conversation: put this before it"
+
+
+def _interject(
+    sent: list[dict[str, Any]], message: ChatMessage, where: str, traits: ModelTraits, refuse: Refusal
+) -> None:
+    """Add a system message to the turns; neighbors are one.
+
+    Raises:
+        ExecutorError: The model takes none there, or it is not text.
+    """
+    if not traits.system_midway:
+        mend = "this model has one system prompt: put it first, or make it a user message"
+        raise refuse(f"{where}.role", message.role, mend)
+    if sent[-1]["role"] == "assistant":
+        mend = "it stands after a user's message or a tool's answer, not after the assistant's: move it"
+        raise refuse(f"{where}.role", message.role, mend)
+    blocks = _instructions(message, where, refuse)
+    if not blocks:
+        raise refuse(f"{where}.content", message.content, "give the message at least one part")
+    if sent[-1]["role"] == "system":
+        sent[-1]["content"].extend(blocks)
+    else:
+        sent.append({"role": "system", "content": blocks})
+
+
 def _system(first: str | None, messages: Sequence[ChatMessage], refuse: Refusal) -> str | list[Any] | None:
     """The system prompt: one text as it is, several as blocks."""
     blocks: list[Any] = [{"type": "text", "text": first}] if first else []
     for at, message in enumerate(messages):
-        own: list[Any] = []
-        for n, part in enumerate(message.content):
-            if isinstance(part, Text):
-                if part.text:
-                    own.append({"type": "text", "text": part.text})
-            elif isinstance(part, Custom):
-                own.append(part.data)
-            else:
-                raise refuse(f"messages[{at}].content[{n}]", part, _MENDS.get(type(part), "a system prompt is text"))
-        if message.cache_control is not None:
-            _mark(own, message.cache_control)
-        blocks.extend(own)
+        blocks.extend(_instructions(message, f"messages[{at}]", refuse))
     return _plain(blocks) if blocks else None
+
+
+def _instructions(message: ChatMessage, where: str, refuse: Refusal) -> list[Any]:
+    """The blocks of a system message, with its mark; empty texts say nothing."""
+    blocks: list[Any] = []
+    for n, part in enumerate(message.content):
+        if isinstance(part, Text):
+            if part.text:
+                blocks.append({"type": "text", "text": part.text})
+        elif isinstance(part, Custom):
+            refuse_foreign(part, f"{where}.content[{n}]", refuse)
+            blocks.append(part.data)
+        else:
+            raise refuse(f"{where}.content[{n}]", part, MENDS.get(type(part), "a system prompt is text"))
+    if message.cache_control is not None:
+        _mark(blocks, message.cache_control)
+    return blocks
 
 
 def _blocks(message: ChatMessage, where: str, ids: ToolIds, refuse: Refusal) -> list[Any]:
@@ -147,16 +180,18 @@ def _of_user(part: ContentPart, where: str, ids: ToolIds, refuse: Refusal) -> ob
     if isinstance(part, ToolResponse):
         return result_block(part, ids)  # the provider's own form: a user's turn with results in it
     if isinstance(part, Custom):
+        refuse_foreign(part, where, refuse)
         return part.data
-    raise refuse(where, part, _MENDS[type(part)])
+    raise refuse(where, part, MENDS[type(part)])
 
 
 def _of_tool(part: ContentPart, where: str, ids: ToolIds, refuse: Refusal) -> object:
     if isinstance(part, ToolResponse):
         return result_block(part, ids)
     if isinstance(part, Custom):
+        refuse_foreign(part, where, refuse)
         return part.data
-    raise refuse(where, part, _MENDS[type(part)])
+    raise refuse(where, part, MENDS[type(part)])
 
 
 def _assistant(parts: Sequence[ContentPart], where: str, ids: ToolIds, refuse: Refusal) -> list[Any]:
@@ -179,7 +214,7 @@ def _assistant(parts: Sequence[ContentPart], where: str, ids: ToolIds, refuse: R
             if refuse.owns(part.model):
                 _add_custom(blocks, part.data)
         else:
-            raise refuse(here, part, _MENDS[type(part)])
+            raise refuse(here, part, MENDS[type(part)])
         thought = None
     return blocks
 

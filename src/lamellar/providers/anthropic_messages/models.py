@@ -1,14 +1,16 @@
-"""What the models of this dialect take, by their names: how long an answer may be, and how thinking is asked for.
+"""What the models of this dialect take, by their names: how much they say, how they think, what newer ones refuse.
 
 Sources: Anthropic's pages on models (https://platform.claude.com/docs/en/about-claude/models/overview), on effort
-(…/build-with-claude/effort) and on adaptive thinking (…/build-with-claude/adaptive-thinking), and what recorded
-answers say. A model that is newer than the table is taken for the newest of its family.
+(…/build-with-claude/effort), on adaptive thinking (…/build-with-claude/adaptive-thinking), on system messages within a
+conversation (…/build-with-claude/mid-conversation-system-messages), its guides to migration
+(…/models/sonnet-5-5/migration-guide, …/models/opus-5-5/migration-guide), and what recorded answers say. A model that is
+newer than the table is taken for the newest of its family.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 __all__ = ["ModelTraits", "traits_of"]
@@ -27,24 +29,39 @@ class ModelTraits:
         thinking: How it thinks.
         efforts: The words that `output_config.effort` takes; none where the model does not know it.
         hides_thinking: Whether it keeps its thinking to itself unless a summary is asked for.
+        off: The `thinking.type` that keeps it from thinking, where anything does.
+        sampling: Whether it takes a temperature and a `top_p` of the caller's; newer ones take the default only.
+        forced_tools: Whether it can be made to call a tool.
+        system_midway: Whether a system message may stand within the conversation.
     """
 
     max_tokens: int
     thinking: ThinkingForm
     efforts: tuple[str, ...] = ()
     hides_thinking: bool = False
+    off: Literal["disabled", "between_tools"] = "disabled"
+    sampling: bool = True
+    forced_tools: bool = True
+    system_midway: bool = False
 
 
 _LEVELS = ("low", "medium", "high")
 _WITH_MAX = (*_LEVELS, "max")
 _ALL = (*_LEVELS, "xhigh", "max")
 
-_ALWAYS = ModelTraits(64_000, "always", _ALL, hides_thinking=True)
-_ADAPTIVE = ModelTraits(64_000, "adaptive", _ALL, hides_thinking=True)
+_ADAPTIVE = ModelTraits(64_000, "adaptive", _ALL, hides_thinking=True, sampling=False)
+_MIDWAY = replace(_ADAPTIVE, system_midway=True)
+_ALWAYS = replace(_MIDWAY, thinking="always")
+_UNFORCED = replace(_ALWAYS, forced_tools=False)
+_BETWEEN = replace(_MIDWAY, off="between_tools", forced_tools=False)
 
 _ROWS: tuple[tuple[str, tuple[int, int], ModelTraits], ...] = (
+    ("fable mythos", (5, 1), _UNFORCED),
     ("fable mythos", (0, 0), _ALWAYS),
-    ("opus sonnet", (5, 5), _ALWAYS),
+    ("opus", (5, 5), _UNFORCED),
+    ("sonnet", (5, 5), _BETWEEN),
+    ("haiku", (5, 5), _MIDWAY),
+    ("opus", (4, 8), _MIDWAY),
     ("opus sonnet haiku", (5, 0), _ADAPTIVE),
     ("opus", (4, 7), _ADAPTIVE),
     ("opus sonnet", (4, 6), ModelTraits(64_000, "adaptive_or_budget", _WITH_MAX)),

@@ -11,25 +11,21 @@ from typing import Any, Protocol
 from pydantic_core import to_json
 
 from ...accumulate import parse_arguments
-from ...chat.content import ContentPart, Custom, ReasoningContent, Text, ThoughtSignature, ToolCall
+from ...chat.content import ContentPart, Custom, ReasoningContent, ThoughtSignature, ToolCall
 from ...chat.events import (
     PROGRESS,
-    Chunk,
     Progress,
     ReasoningChunk,
     StreamEvent,
     ThoughtSignatureChunk,
     ToolCallChunk,
 )
-from ...thinking import ThinkSplitter
+from ..ordered_parts import OrderedParts
+from ..shapes import text_in
 
-__all__ = ["CallBlock", "Events", "OpenBlock", "OtherBlock", "TextBlock", "ThinkingBlock", "WrongShapeError"]
+__all__ = ["CallBlock", "Events", "OpenBlock", "OtherBlock", "TextBlock", "ThinkingBlock"]
 
 Events = list[StreamEvent | Progress]
-
-
-class WrongShapeError(ValueError):
-    """Something is not what the provider sends; told as a malformed answer."""
 
 
 class OpenBlock(Protocol):
@@ -64,20 +60,19 @@ class TextBlock:
         lift: Whether an inline `<think>` block is reasoning.
     """
 
-    __slots__ = ("_block", "_citations", "_pieces", "_splitter")
+    __slots__ = ("_block", "_citations", "_said")
 
     def __init__(self, block: dict[str, Any], *, lift: bool = False) -> None:
         self._block = block
         citations = block.get("citations")
         self._citations: list[Any] = list(citations) if isinstance(citations, list) else []
-        self._pieces: list[tuple[bool, list[str]]] = []  # runs of text, each with whether it is reasoning
-        self._splitter = ThinkSplitter() if lift else None
+        self._said = OrderedParts(lift=lift)
 
     def open(self, out: Events) -> None:
         """What it holds from the start."""
-        text = _text(self._block, "text")
+        text = text_in(self._block, "text")
         if text:
-            self._add(text, out)
+            self._said.text(text, out)
         else:
             out.append(PROGRESS)
 
@@ -85,9 +80,9 @@ class TextBlock:
         """More text, or a citation."""
         kind = delta.get("type")
         if kind == "text_delta":
-            text = _text(delta, "text")
+            text = text_in(delta, "text")
             if text:
-                self._add(text, out)
+                self._said.text(text, out)
         elif kind == "citations_delta":
             if delta.get("citation") is not None:
                 self._citations.append(delta["citation"])
@@ -95,34 +90,14 @@ class TextBlock:
 
     def close(self, out: Events) -> None:
         """What was held back as a possible tag was none."""
-        if self._splitter is not None:
-            for reasoning, piece in self._splitter.finish():
-                self._tell(reasoning, piece, out)
+        self._said.finish(out)
 
     def parts(self, provider: str) -> list[ContentPart]:
         """The text, then its citations."""
-        found: list[ContentPart] = []
-        for reasoning, pieces in self._pieces:
-            text = "".join(pieces)
-            found.append(ReasoningContent(text=text) if reasoning else Text(text))
+        found = self._said.content()
         if self._citations:
             found.append(Custom(model=provider, data={"citations": self._citations}))
         return found
-
-    def _add(self, text: str, out: Events) -> None:
-        if self._splitter is None:
-            self._tell(False, text, out)
-            return
-        for reasoning, piece in self._splitter.feed(text):
-            self._tell(reasoning, piece, out)
-
-    def _tell(self, reasoning: bool, text: str, out: Events) -> None:
-        pieces = self._pieces
-        if pieces and pieces[-1][0] is reasoning:
-            pieces[-1][1].append(text)
-        else:
-            pieces.append((reasoning, [text]))
-        out.append(ReasoningChunk(text) if reasoning else Chunk(text))
 
 
 class ThinkingBlock:
@@ -138,8 +113,8 @@ class ThinkingBlock:
     def open(self, out: Events) -> None:
         """What it holds from the start."""
         before = len(out)
-        self._think(_text(self._block, "thinking"), out)
-        self._sign(_text(self._block, "signature"), out)
+        self._think(text_in(self._block, "thinking"), out)
+        self._sign(text_in(self._block, "signature"), out)
         if len(out) == before:
             out.append(PROGRESS)
 
@@ -147,13 +122,13 @@ class ThinkingBlock:
         """More thinking, or its signature. Thinking that is not shown comes as empty pieces: a sign of life."""
         kind = delta.get("type")
         if kind == "thinking_delta":
-            thinking = _text(delta, "thinking")
+            thinking = text_in(delta, "thinking")
             if thinking:
                 self._think(thinking, out)
             else:
                 out.append(PROGRESS)
         elif kind == "signature_delta":
-            self._sign(_text(delta, "signature"), out)
+            self._sign(text_in(delta, "signature"), out)
 
     def close(self, out: Events) -> None:
         """Nothing is held back."""
@@ -191,8 +166,8 @@ class CallBlock:
     def __init__(self, block: dict[str, Any], index: int) -> None:
         self._block = block
         self._index = index
-        self._call_id = _text(block, "id") or f"call_{index}"
-        self._name = _text(block, "name")
+        self._call_id = text_in(block, "id") or f"call_{index}"
+        self._name = text_in(block, "name")
         self._pieces: list[str] = []
         self._closed = False
 
@@ -203,7 +178,7 @@ class CallBlock:
     def delta(self, delta: dict[str, Any], out: Events) -> None:
         """More of the arguments."""
         if delta.get("type") == "input_json_delta":
-            piece = _text(delta, "partial_json")
+            piece = text_in(delta, "partial_json")
             if piece:
                 self._pieces.append(piece)
                 out.append(ToolCallChunk(self._index, None, None, piece))
@@ -218,12 +193,15 @@ class CallBlock:
         self._closed = True
 
     def parts(self, provider: str) -> list[ContentPart]:
-        """The call, then who made it, where that was not the model itself."""
+        """The call, then who made it, where that was not the model itself, and the set of tools it belongs to."""
         call = ToolCall(call_id=self._call_id, fn_name=self._name, fn_arguments=parse_arguments("".join(self._pieces)))
-        caller = self._block.get("caller")
-        if not isinstance(caller, dict) or caller.get("type") == "direct":
-            return [call]
-        return [call, Custom(model=provider, data={"caller": caller})]
+        caller, toolset = self._block.get("caller"), self._block.get("toolset_name")
+        found: list[ContentPart] = [call]
+        if isinstance(caller, dict) and caller.get("type") != "direct":
+            found.append(Custom(model=provider, data={"caller": caller}))
+        if isinstance(toolset, str) and toolset:
+            found.append(Custom(model=provider, data={"toolset_name": toolset}))
+        return found
 
 
 class OtherBlock:
@@ -242,7 +220,7 @@ class OtherBlock:
     def delta(self, delta: dict[str, Any], out: Events) -> None:
         """More of it: a tool's input is put together at the end, any other text or list grows."""
         if delta.get("type") == "input_json_delta":
-            piece = _text(delta, "partial_json")
+            piece = text_in(delta, "partial_json")
             if piece:
                 self._input.append(piece)
         else:
@@ -269,13 +247,3 @@ class OtherBlock:
             self._block[name] = [*before, *value]
         elif value is not None or name not in self._block:
             self._block[name] = value
-
-
-def _text(holder: dict[str, Any], name: str) -> str:
-    """A text that may be absent."""
-    value = holder.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise WrongShapeError(f"`{name}` is a {type(value).__name__}, not a text")
-    return value

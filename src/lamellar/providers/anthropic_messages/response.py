@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from ...chat.content import reasoning_of
 from ...chat.response import ChatResponse, StopReason
-from ..error_bodies import malformed
+from ..error_bodies import json_of, malformed, not_an_object
+from ..names import name_of
+from ..shapes import WrongShapeError
 from ..signing import signed
 from ..wire import Exchange
 from .answer import Answer
-from .failures import error_in_band, is_error, refused
-from .open_blocks import Events, WrongShapeError
+from .failures import error_in_band, is_error, is_error_list, refused
+from .open_blocks import Events
 from .stop import stop_reason
 from .usage import usage_of
 
-__all__ = ["name_of", "parse_response"]
+__all__ = ["parse_response"]
 
 
 def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], body: bytes) -> ChatResponse:
@@ -28,13 +28,11 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
         ExecutorError: The body is an error in-band, is a refusal with nothing delivered, or is not what the dialect
             sends.
     """
-    try:
-        parsed = from_json(body.lstrip(b"\xef\xbb\xbf \r\n\t"))
-    except ValueError:
-        what = "the body is not JSON" if body.strip() else "the body is empty"
-        raise malformed(exchange, status, what, body) from None
+    parsed = json_of(exchange, status, body)
+    if is_error_list(parsed):
+        raise error_in_band(exchange, status, headers, parsed)
     if not isinstance(parsed, dict):
-        raise malformed(exchange, status, f"the body is a JSON {type(parsed).__name__}, not an object", body)
+        raise not_an_object(exchange, status, "the body", parsed, body)
     if is_error(parsed):
         raise error_in_band(exchange, status, headers, parsed)
     options = exchange.options
@@ -46,7 +44,7 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
     except WrongShapeError as wrong:
         raise malformed(exchange, status, str(wrong), body) from None
     answer.keep(parsed)
-    content = answer.content(exchange.provider, unheard)
+    content = answer.content(exchange.maker, unheard)
     raw_reason = name_of(parsed.get("stop_reason"))
     reason: StopReason | None = None
     if raw_reason is not None:
@@ -54,7 +52,7 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
         if reason == "content_filter" and not answer.delivered(content):
             raise refused(exchange, status, answer.details)
     return ChatResponse(
-        content=signed(content, exchange.provider),
+        content=signed(content, exchange.maker),
         reasoning_content=reasoning_of(content),
         model=exchange.model,
         provider=exchange.provider,
@@ -75,8 +73,3 @@ def _blocks(body: dict[str, Any]) -> list[Any]:
     if content is None and body.get("stop_reason"):
         return []
     raise WrongShapeError("the body has no content")
-
-
-def name_of(value: object) -> str | None:
-    """A non-empty text, else None."""
-    return value if isinstance(value, str) and value else None

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...chat.events import End, Start
+from ...chat.events import End
 from ...chat.response import ChatResponse
 from ...chat.usage import Usage
 from ..error_bodies import malformed
 from ..event_stream import STATUS, Events, EventStreamParser
+from ..names import name_of
+from ..shapes import WrongShapeError
 from ..signing import signed
+from ..sse import SSEDecoder
 from ..wire import Exchange
 from .answer import Answer
-from .failures import error_in_band, is_error, refused
-from .open_blocks import WrongShapeError
-from .response import name_of, parse_response
+from .failures import error_in_band, is_error, is_error_list, refused
+from .response import parse_response
 from .stop import stop_reason
 from .usage import usage_of
 
@@ -32,17 +34,14 @@ class MessagesStreamParser(EventStreamParser):
 
     signal = "stop reason"
 
-    def __init__(self, exchange: Exchange, headers: Mapping[str, str]) -> None:
-        super().__init__(exchange, headers)
-        self._started = False
+    def __init__(self, exchange: Exchange, headers: Mapping[str, str], sse: SSEDecoder | None = None) -> None:
+        super().__init__(exchange, headers, sse)
         options = exchange.options
         self._answer = Answer(lift=bool(options and options.normalize_reasoning_content))
         self._keep_raw = bool(options and options.capture_raw_body)
         self._last: Any = None
         self._finish: str | None = None
         self._usage: dict[str, Any] | Usage = {}  # as it was sent; of an answer that came whole, in the normal form
-        self._response_id: str | None = None
-        self._model: str | None = None
 
     @property
     def usage(self) -> Usage | None:
@@ -62,11 +61,10 @@ class MessagesStreamParser(EventStreamParser):
                 self._event(payload.get("type") or name, payload, out)
             except WrongShapeError as wrong:
                 self._fail(malformed(self._exchange, STATUS, f"{wrong} in an event", data))
-        elif name == "error":
+        elif name == "error" or is_error_list(payload):
             self._fail(error_in_band(self._exchange, STATUS, self._headers, payload))
         else:
-            what = f"an event is a JSON {type(payload).__name__}, not an object"
-            self._fail(malformed(self._exchange, STATUS, what, data))
+            self._fail_as_no_object(payload, data)
 
     def _event(self, kind: object, payload: dict[str, Any], out: Events) -> None:
         """One event, the most frequent kinds first; kinds that nobody knows say nothing."""
@@ -74,10 +72,10 @@ class MessagesStreamParser(EventStreamParser):
             delta = payload.get("delta")
             if not isinstance(delta, dict):
                 raise WrongShapeError(f"`delta` is a {type(delta).__name__}, not an object")
-            self._start({}, out)
+            self._begin(None, None, out)
             self._answer.delta(payload.get("index"), delta, out)
         elif kind == "content_block_start":
-            self._start({}, out)
+            self._begin(None, None, out)
             self._answer.open(payload.get("index"), payload.get("content_block"), out)
         elif kind == "content_block_stop":
             self._answer.close(payload.get("index"), out)
@@ -96,7 +94,7 @@ class MessagesStreamParser(EventStreamParser):
     def _message(self, message: object, out: Events) -> None:
         if not isinstance(message, dict):
             raise WrongShapeError(f"`message` is a {type(message).__name__}, not an object")
-        self._start(message, out)
+        self._begin(message.get("model"), message.get("id"), out)
         self._told(message.get("usage"))
         self._answer.keep(message)
         content = message.get("content")
@@ -104,7 +102,7 @@ class MessagesStreamParser(EventStreamParser):
             self._answer.open(None, block, out).close(out)
 
     def _message_delta(self, payload: dict[str, Any], out: Events) -> None:
-        self._start({}, out)
+        self._begin(None, None, out)
         self._told(payload.get("usage"))
         if self._keep_raw:
             self._last = payload
@@ -116,40 +114,15 @@ class MessagesStreamParser(EventStreamParser):
                 self._finish = reason
                 self.finishing = True
 
-    def _start(self, message: dict[str, Any], out: Events) -> None:
-        if self._started:
-            return
-        self._started = True
-        self._model = name_of(message.get("model"))
-        self._response_id = name_of(message.get("id"))
-        out.append(
-            Start(
-                model=self._exchange.model,
-                provider=self._exchange.provider,
-                provider_model=self._model,
-                response_id=self._response_id,
-            )
-        )
-
     def _told(self, usage: object) -> None:
         """Lay a snapshot over the last one; what it leaves out stays."""
         if isinstance(usage, dict) and isinstance(self._usage, dict):
             self._usage.update((name, value) for name, value in usage.items() if value is not None)
 
     def _end(self, out: Events) -> None:
-        content = self._answer.content(self._exchange.provider, out)
+        content = self._answer.content(self._exchange.maker, out)
         reason = stop_reason(self._finish or "", tool_calls=self._answer.has_calls)
         if reason == "content_filter" and not self._answer.delivered(content):
             self._fail(refused(self._exchange, STATUS, self._answer.details))
             return
-        self.ended = self._stopped = True
-        out.append(
-            End(
-                stop_reason=reason,
-                usage=self.usage,
-                content=signed(content, self._exchange.provider),
-                response_id=self._response_id,
-                provider_model=self._model,
-                raw=self._last,
-            )
-        )
+        self._finished(reason, signed(content, self._exchange.maker), self._last, out)

@@ -7,10 +7,13 @@
 | and knows effort (Opus 4.5) | the budget and `output_config.effort` | the budget | `thinking: disabled` |
 | thinks adaptively (4.6) | `thinking: adaptive` and `output_config.effort` | the budget | `thinking: disabled` |
 | thinks adaptively only (4.7 on) | the same | refused | `thinking: disabled` |
+| and can be asked not to before an answer (Sonnet 5.5) | the same | refused | `thinking: between_tools` |
 | cannot be kept from thinking | the same | refused | refused |
 
 ``minimal`` is ``low``; ``xhigh`` and ``max`` are ``high`` where a model does not know them. A budget stays below
 `max_tokens`, which includes it: a word's is made smaller to fit, a number that does not fit is refused.
+
+What is refused is left out where the endpoint is lenient: the model thinks as it does when nobody asks.
 """
 
 from __future__ import annotations
@@ -59,7 +62,7 @@ def thinking_of(asked: str | int | None, max_tokens: int | None, traits: ModelTr
         refuse: Makes the error.
 
     Raises:
-        ExecutorError: The model cannot be asked so.
+        ExecutorError: The model cannot be asked so, and the endpoint is not lenient.
     """
     bound = max_tokens or traits.max_tokens
     if asked is None:
@@ -67,7 +70,8 @@ def thinking_of(asked: str | int | None, max_tokens: int | None, traits: ModelTr
     if asked in ("zero", 0):
         return Thinking(bound, _none(asked, traits, refuse))
     if traits.thinking == "none":
-        raise refuse("reasoning_effort", asked, "this model does not think: leave it out, or use a newer model")
+        refuse.or_drop("reasoning_effort", asked, "this model does not think: leave it out, or use a newer model")
+        return Thinking(bound)
     if isinstance(asked, int):
         return _by_budget(asked, max_tokens, traits, refuse)
     effort = _level(asked, traits.efforts)
@@ -75,7 +79,8 @@ def thinking_of(asked: str | int | None, max_tokens: int | None, traits: ModelTr
         budget = min(BUDGETS[asked], max(LEAST_BUDGET, bound * 3 // 4))
         if budget >= bound:
             mend = f"thinking takes at least {LEAST_BUDGET} tokens of max_tokens: raise max_tokens, or use 'zero'"
-            raise refuse("max_tokens", max_tokens, mend)
+            refuse.or_drop("reasoning_effort", asked, mend)
+            return Thinking(bound)
         return Thinking(bound, _enabled(budget), effort)
     thinking = {"type": "adaptive"}
     if traits.hides_thinking:
@@ -85,17 +90,22 @@ def thinking_of(asked: str | int | None, max_tokens: int | None, traits: ModelTr
 
 def _none(asked: str | int, traits: ModelTraits, refuse: Refusal) -> dict[str, Any] | None:
     if traits.thinking == "always":
-        raise refuse("reasoning_effort", asked, "this model cannot be kept from thinking: use 'low'")
-    return None if traits.thinking == "none" else {"type": "disabled"}
+        refuse.or_drop("reasoning_effort", asked, "this model cannot be kept from thinking: use 'low'")
+        return None
+    return None if traits.thinking == "none" else {"type": traits.off}
 
 
 def _by_budget(budget: int, max_tokens: int | None, traits: ModelTraits, refuse: Refusal) -> Thinking:
+    mend: str | None = None
     if traits.thinking in ("adaptive", "always"):
-        raise refuse("reasoning_effort", budget, "this model takes no budget: use a word such as 'low' or 'high'")
-    if budget < LEAST_BUDGET:
-        raise refuse("reasoning_effort", budget, f"a budget is at least {LEAST_BUDGET} tokens here")
-    if max_tokens is not None and budget >= max_tokens:
-        raise refuse("reasoning_effort", budget, f"a budget is below max_tokens, which is {max_tokens} and includes it")
+        mend = "this model takes no budget: use a word such as 'low' or 'high'"
+    elif budget < LEAST_BUDGET:
+        mend = f"a budget is at least {LEAST_BUDGET} tokens here"
+    elif max_tokens is not None and budget >= max_tokens:
+        mend = f"a budget is below max_tokens, which is {max_tokens} and includes it"
+    if mend is not None:
+        refuse.or_drop("reasoning_effort", budget, mend)
+        return Thinking(max_tokens or traits.max_tokens)
     return Thinking(max_tokens or max(traits.max_tokens, budget + _ROOM), _enabled(budget))
 
 

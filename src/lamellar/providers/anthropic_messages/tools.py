@@ -9,6 +9,7 @@ from ...chat.options import ChatOptions
 from ...chat.tools import Tool
 from ..refusal import Refusal
 from .blocks import cache_mark
+from .models import ModelTraits
 
 __all__ = ["choice_of", "tool_of"]
 
@@ -58,14 +59,21 @@ def tool_of(tool: Tool, where: str, refuse: Refusal) -> dict[str, Any]:
     return sent
 
 
-def choice_of(options: ChatOptions, *, has_tools: bool) -> dict[str, Any] | None:
-    """The choice among the tools. Without tools there is none to make, and the provider takes no `tool_choice`."""
+def choice_of(options: ChatOptions, traits: ModelTraits, refuse: Refusal, *, has_tools: bool) -> dict[str, Any] | None:
+    """The choice among the tools. Without tools there is none to make, and the provider takes no `tool_choice`.
+
+    Raises:
+        ExecutorError: The model cannot be made to call a tool, and it was asked to be.
+    """
     choice = options.tool_choice
     one_at_a_time = options.parallel_tool_calls is False
     if choice is None:
         return {"type": "auto", "disable_parallel_tool_use": True} if has_tools and one_at_a_time else None
     if not has_tools and choice.kind in ("auto", "none"):
         return None
+    if choice.kind in ("required", "tool") and not traits.forced_tools:
+        mend = "this model cannot be made to call a tool: use 'auto', and say in the prompt that it shall"
+        raise refuse("tool_choice", choice.kind, mend)
     sent: dict[str, Any]
     sent = {"type": "tool", "name": choice.name} if choice.kind == "tool" else {"type": _CHOICES[choice.kind]}
     if one_at_a_time and choice.kind != "none":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...chat.usage import CacheCreation, CompletionDetails, PromptDetails, Usage
+from ..counts import count_of
 
 __all__ = ["usage_of"]
 
@@ -17,21 +18,21 @@ def usage_of(raw: object) -> Usage | None:
     """
     if not isinstance(raw, dict):
         return None
-    read = _count(raw, "cache_read_input_tokens")
-    written = _count(raw, "cache_creation_input_tokens")
-    prompt = _count(raw, "input_tokens")
+    read = count_of(raw.get("cache_read_input_tokens"))
+    written = count_of(raw.get("cache_creation_input_tokens"))
+    prompt = count_of(raw.get("input_tokens"))
     if prompt is not None:
         prompt += (read or 0) + (written or 0)
-    completion = _count(raw, "output_tokens")
+    completion = count_of(raw.get("output_tokens"))
     by_lifetime = _object(raw, "cache_creation")
     creation = CacheCreation(
-        ephemeral_5m=_count(by_lifetime, "ephemeral_5m_input_tokens"),
-        ephemeral_1h=_count(by_lifetime, "ephemeral_1h_input_tokens"),
+        ephemeral_5m=count_of(by_lifetime.get("ephemeral_5m_input_tokens")),
+        ephemeral_1h=count_of(by_lifetime.get("ephemeral_1h_input_tokens")),
     )
     details = PromptDetails(
         cached_tokens=read, cache_creation_tokens=written, cache_creation=creation if _says(creation) else None
     )
-    thought = _count(_object(raw, "output_tokens_details"), "thinking_tokens")
+    thought = count_of(_object(raw, "output_tokens_details").get("thinking_tokens"))
     usage = Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
@@ -49,11 +50,3 @@ def _says(model: Usage | PromptDetails | CacheCreation) -> bool:
 def _object(raw: dict[str, Any], name: str) -> dict[str, Any]:
     found = raw.get(name)
     return found if isinstance(found, dict) else {}
-
-
-def _count(raw: dict[str, Any], name: str) -> int | None:
-    """A count; what is none is absent."""
-    value = raw.get(name)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...chat.content import Binary
+from ..data_urls import with_bytes
 from ..refusal import Refusal
 from ..wire import Quirks
 
@@ -20,11 +21,15 @@ def binary_part(part: Binary, where: str, quirks: Quirks, refuse: Refusal) -> di
     Raises:
         ExecutorError: The dialect cannot carry it, or not from where it is.
     """
+    if part.content_type[:6].lower() != "image/":
+        part = with_bytes(part)
     kind, _, subtype = part.content_type.lower().partition(";")[0].strip().partition("/")
     url, data = part.source.url, part.source.base64
     if kind == "image":
         return {"type": "image_url", "image_url": {"url": url or _data_url(part)}}
     if kind == "audio":
+        if quirks.audio == "text":
+            return {"type": "input_audio", "input_audio": url or data}
         if data is None:
             raise refuse(f"{where}.source.url", url, "sound is sent as base64: fetch it and use Binary.from_bytes")
         return {"type": "input_audio", "input_audio": {"data": data, "format": _AUDIO.get(subtype, subtype)}}

@@ -32,7 +32,9 @@ class Extras:
             join = _JOIN.get(name)
             self._found[name] = join(before, value) if join else [*before, *value]
         elif isinstance(before, dict) and isinstance(value, dict):
-            self._found[name] = _joined(before, value, ("data", "transcript"))
+            self._found[name] = (
+                _lists_joined(before, value) if name == "logprobs" else _joined(before, value, ("data", "transcript"))
+            )
         else:
             self._found[name] = value
 
@@ -55,6 +57,18 @@ def _joined(before: dict[str, Any], value: dict[str, Any], growing: tuple[str, .
             whole[key] = old + piece
         elif piece not in (None, "") or key not in whole:
             whole[key] = piece
+    return whole
+
+
+def _lists_joined(before: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """One object out of two of lists, such as the log probabilities of each delta's tokens."""
+    whole = dict(before)
+    for key, piece in value.items():
+        old = whole.get(key)
+        if isinstance(old, list) and isinstance(piece, list):
+            old.extend(piece)  # our own: one long answer has many deltas
+        elif piece is not None or key not in whole:
+            whole[key] = list(piece) if isinstance(piece, list) else piece
     return whole
 
 

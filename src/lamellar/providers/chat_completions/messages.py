@@ -3,10 +3,10 @@
 What is left out on purpose, because the endpoint has no place for it and the conversation loses nothing by it:
 
 - the tool's name in a tool's answer: the call's id names the call;
-- thought signatures, and reasoning, where the endpoint does not take them back: they mean something only to the
-  provider that made them;
-- what a provider reported about its own answer (annotations, citations, executed tools), and the fields of an answer
-  that belong to another provider;
+- thought signatures, and reasoning, where the endpoint does not take them back, or another provider signed it: they
+  mean something only to the provider that made them;
+- what a provider reported about its own answer (annotations, citations, executed tools, log probabilities), and the
+  fields of an answer that belong to another provider;
 - the mark of a cacheable prefix where the endpoint caches by itself.
 
 Everything else that cannot be said is refused by name.
@@ -21,13 +21,16 @@ from pydantic_core import to_json
 from ...chat.content import Binary, Custom, ReasoningContent, Text, ThoughtSignature, ToolCall, ToolResponse
 from ...chat.options import ChatOptions
 from ...chat.request import ChatMessage, ChatRequest
+from ..own_parts import own_parts
 from ..refusal import Refusal
+from ..tool_ids import ToolIds
+from ..unsayable import MENDS, refuse_foreign
 from ..wire import Quirks
 from .binary import binary_part
 
 __all__ = ["cache_mark", "messages_of"]
 
-_REPORTED = frozenset({"annotations", "citations", "executed_tools", "search_results"})
+_REPORTED = frozenset({"annotations", "citations", "executed_tools", "logprobs", "search_results"})
 """Extras of an answer that no request has a place for."""
 
 
@@ -43,34 +46,32 @@ def messages_of(chat_req: ChatRequest, options: ChatOptions, quirks: Quirks, ref
     if chat_req.system is not None:
         sent.append({"role": "system", "content": chat_req.system})
     last = len(chat_req.messages) - 1
+    ids = ToolIds(empty=True)  # Google's endpoint sends an empty one, and takes it back
     for at, message in enumerate(chat_req.messages):
         where = f"messages[{at}]"
         if not message.content:
             raise refuse(f"{where}.content", message.content, "give the message at least one part")
         if message.role == "tool":
-            new = _tool_results(message, where, refuse)
+            new = _tool_results(message, where, ids, refuse)
         elif message.role == "assistant":
-            new = [_assistant(message, where, quirks, refuse)]
+            new = [_assistant(message, where, quirks, ids, refuse)]
         else:
             new = [{"role": message.role, "content": _content(message, where, quirks, refuse)}]
         mark = message.cache_control or (options.cache_control if at == last else None)
         if mark is not None and quirks.cache == "parts":
-            _mark(new[-1], cache_mark(mark, f"{where}.cache_control", refuse))
+            _mark(new[-1], cache_mark(mark))
         sent.extend(new)
     return sent
 
 
-def cache_mark(kind: str, where: str, refuse: Refusal) -> dict[str, Any]:
+def cache_mark(kind: str) -> dict[str, Any]:
     """Anthropic's mark, as OpenRouter takes it.
 
-    Raises:
-        ExecutorError: The lifetime cannot be said.
+    It says how long the prefix may be kept. An hour is the longest there is, so 24h is sent as that.
     """
     if kind == "ephemeral":
         return {"type": "ephemeral"}
-    if kind in ("5m", "1h"):
-        return {"type": "ephemeral", "ttl": kind}
-    raise refuse(where, kind, "use 'ephemeral', '5m' or '1h'")
+    return {"type": "ephemeral", "ttl": "1h" if kind == "24h" else kind}
 
 
 def _mark(message: dict[str, Any], mark: dict[str, Any]) -> None:
@@ -92,35 +93,27 @@ def _content(message: ChatMessage, where: str, quirks: Quirks, refuse: Refusal) 
         if isinstance(part, Text):
             parts.append({"type": "text", "text": part.text})
         elif isinstance(part, Custom):
+            refuse_foreign(part, here, refuse)
             parts.append(part.data)
         elif isinstance(part, Binary) and message.role == "user":
             parts.append(binary_part(part, here, quirks, refuse))
         else:
-            raise refuse(here, part, _MENDS.get(type(part), f"a {message.role} message takes text"))
+            raise refuse(here, part, MENDS.get(type(part), f"a {message.role} message takes text"))
     return parts
 
 
-_MENDS: dict[type, str] = {
-    ToolResponse: "put it into a message of the role 'tool'",
-    ToolCall: "put it into a message of the role 'assistant'",
-    ReasoningContent: "put it into a message of the role 'assistant'",
-    ThoughtSignature: "put it into a message of the role 'assistant'",
-    Binary: "put it into a message of the role 'user'",
-}
-
-
-def _tool_results(message: ChatMessage, where: str, refuse: Refusal) -> list[dict[str, Any]]:
+def _tool_results(message: ChatMessage, where: str, ids: ToolIds, refuse: Refusal) -> list[dict[str, Any]]:
     """One message for each answer; content that is not text goes as JSON text."""
     sent: list[dict[str, Any]] = []
     for at, part in enumerate(message.content):
         if not isinstance(part, ToolResponse):
             raise refuse(f"{where}.content[{at}]", part, "a message of the role 'tool' takes ToolResponse parts only")
         text = part.content if isinstance(part.content, str) else _json(part.content)
-        sent.append({"role": "tool", "tool_call_id": part.call_id, "content": text})
+        sent.append({"role": "tool", "tool_call_id": ids.of_result(part.call_id), "content": text})
     return sent
 
 
-def _assistant(message: ChatMessage, where: str, quirks: Quirks, refuse: Refusal) -> dict[str, Any]:
+def _assistant(message: ChatMessage, where: str, quirks: Quirks, ids: ToolIds, refuse: Refusal) -> dict[str, Any]:
     """An assistant's turn. A `Custom` object without a `type` is a set of the message's own fields."""
     texts: list[str] = []
     reasoning: list[str] = []
@@ -128,15 +121,15 @@ def _assistant(message: ChatMessage, where: str, quirks: Quirks, refuse: Refusal
     customs: list[object] = []
     fields: dict[str, Any] = {}
     signature: str | None = None
-    for at, part in enumerate(message.content):
+    for at, part in own_parts(message.content, refuse.owns):
         if isinstance(part, Text):
             texts.append(part.text)
         elif isinstance(part, ToolCall):
-            calls.append(_call(part, quirks, refuse))
+            calls.append(_call(part, quirks, ids, refuse))
         elif isinstance(part, ReasoningContent):
             reasoning.append(part.text)
         elif isinstance(part, ThoughtSignature):
-            signature = part.signature if refuse.owns(part.provider) else signature
+            signature = part.signature
         elif isinstance(part, Custom):
             own = refuse.owns(part.model)
             if isinstance(part.data, dict) and "type" not in part.data:
@@ -144,7 +137,7 @@ def _assistant(message: ChatMessage, where: str, quirks: Quirks, refuse: Refusal
             elif own:
                 customs.append(part.data)
         else:
-            raise refuse(f"{where}.content[{at}]", part, _MENDS.get(type(part), "leave it out"))
+            raise refuse(f"{where}.content[{at}]", part, MENDS.get(type(part), "leave it out"))
 
     sent: dict[str, Any] = {"role": "assistant", "content": None}
     if customs:
@@ -192,11 +185,11 @@ def _reasoning_back(sent: dict[str, Any], text: str, quirks: Quirks) -> None:
         sent[quirks.reasoning_back] = text
 
 
-def _call(part: ToolCall, quirks: Quirks, refuse: Refusal) -> dict[str, Any]:
+def _call(part: ToolCall, quirks: Quirks, ids: ToolIds, refuse: Refusal) -> dict[str, Any]:
     arguments = part.fn_arguments
     text = arguments if isinstance(arguments, str) else _json({} if arguments is None else arguments)
     call: dict[str, Any] = {
-        "id": part.call_id,
+        "id": ids.of_call(part.call_id),
         "type": "function",
         "function": {"name": part.fn_name, "arguments": text},
     }

@@ -8,7 +8,10 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
+from ..names import name_of
+
 __all__ = [
+    "CHOICE_EXTRAS",
     "MESSAGE_EXTRAS",
     "TOP_EXTRAS",
     "arguments_of",
@@ -16,11 +19,13 @@ __all__ = [
     "call_id",
     "details_reasoning",
     "function_of",
-    "name_of",
     "signature_of",
     "text_pieces",
     "tool_entries",
 ]
+
+CHOICE_EXTRAS = ("logprobs",)
+"""Fields beside a choice's message that are kept in the same way."""
 
 MESSAGE_EXTRAS = ("refusal", "annotations", "audio", "executed_tools", "reasoning_details")
 """Fields of a message that are kept, each as one `Custom` part with the field's own name."""
@@ -101,13 +106,6 @@ def arguments_of(text: str) -> JsonValue:
     except ValueError:
         return text
     return parsed
-
-
-def name_of(value: object) -> str | None:
-    """A non-empty text, or a number as text, else None."""
-    if isinstance(value, str):
-        return value or None
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def call_id(value: object, position: int) -> str:

@@ -1,4 +1,9 @@
-"""The HTTP request: options and tools here, messages in `messages`."""
+"""The HTTP request: options and tools here, messages in `messages`.
+
+Every option has a field here, and goes out under it; whether a model or a server takes it, the server says. What
+has none is a reasoning budget in tokens, which is refused, or left out where the endpoint is lenient; and the mark of a
+cacheable prefix where the server caches by itself, which loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +15,17 @@ from pydantic_core import to_json
 from ...chat.options import ChatOptions, JsonSchemaFormat
 from ...chat.request import ChatRequest
 from ...chat.tools import Tool
+from ..addresses import address
+from ..headers import EVENT_STREAM, JSON, request_headers
 from ..refusal import Refusal
+from ..unsayable import refuse_kept_conversation
 from ..wire import Endpoint, Quirks, WireRequest
 from .messages import cache_mark, messages_of
 
 __all__ = ["build_request"]
 
-_COMPLETION_TOKENS = re.compile(r"(?:.*/)?(?:gpt-5|o1|o3|o4)")
-"""Models that refuse `max_tokens`, with or without a vendor before the name."""
+_COMPLETION_TOKENS = re.compile(r"(?:.*/)?(?:gpt-(?:[5-9]|[12]\d)(?!\d)|o[1-9](?![\w.]))")
+"""Models that refuse `max_tokens`, with or without a vendor before the name: OpenAI's that reason."""
 
 
 def build_request(
@@ -28,18 +36,13 @@ def build_request(
     Raises:
         ExecutorError: Kind ``invalid_request``: the dialect cannot say something that was asked.
     """
-    refuse = Refusal(endpoint.namespace, model)
+    refuse = Refusal(endpoint, model)
     quirks = endpoint.quirks
     options = options or _NO_OPTIONS
-    if chat_req.previous_response_id is not None:
-        raise refuse(
-            "previous_response_id",
-            chat_req.previous_response_id,
-            "send the conversation's messages, or use a target whose dialect keeps conversations",
-        )
+    refuse_kept_conversation(chat_req, refuse)
     body: dict[str, Any] = {"model": model, "messages": messages_of(chat_req, options, quirks, refuse)}
     if chat_req.tools is not None:
-        body["tools"] = [_tool(tool, f"tools[{at}]", quirks, refuse) for at, tool in enumerate(chat_req.tools)]
+        body["tools"] = [_tool(tool, quirks) for tool in chat_req.tools]
     _add_options(body, model, options, quirks, refuse)
     if chat_req.store is not None:
         body["store"] = chat_req.store
@@ -50,28 +53,13 @@ def build_request(
     if options.extra_body:
         body.update(options.extra_body)
     return WireRequest(
-        url=_url(endpoint.base_url),
-        headers=_headers(endpoint, options, stream=stream),
+        url=address(endpoint.base_url, "chat/completions"),
+        headers=request_headers(endpoint, options, accept=EVENT_STREAM if stream else JSON),
         body=to_json(body, inf_nan_mode="constants"),
     )
 
 
 _NO_OPTIONS = ChatOptions()
-
-
-def _url(base_url: str) -> str:
-    """The path goes before a query in the base URL, such as Azure's `api-version`."""
-    base, mark, query = base_url.partition("?")
-    return f"{base.rstrip('/')}/chat/completions{mark}{query}"
-
-
-def _headers(endpoint: Endpoint, options: ChatOptions, *, stream: bool) -> dict[str, str]:
-    headers = {"content-type": "application/json", "accept": "text/event-stream" if stream else "application/json"}
-    if endpoint.api_key:
-        headers["authorization"] = f"Bearer {endpoint.api_key}"
-    for more in (endpoint.headers, options.extra_headers or {}):
-        headers.update({name.lower(): value for name, value in more.items()})
-    return headers
 
 
 def _add_options(body: dict[str, Any], model: str, options: ChatOptions, quirks: Quirks, refuse: Refusal) -> None:
@@ -117,27 +105,25 @@ def _format(response_format: str | JsonSchemaFormat) -> dict[str, Any]:
 
 def _reasoning(effort: str | int, quirks: Quirks, refuse: Refusal) -> dict[str, Any]:
     """How the endpoint is asked to think: a word, OpenRouter's object, or a switch beside the word."""
-    if isinstance(effort, int):
+    if isinstance(effort, int) and effort:
         if quirks.reasoning == "object":
             return {"reasoning": {"max_tokens": effort}}
-        raise refuse(
-            "reasoning_effort",
-            effort,
-            "a budget in tokens cannot be said here: use a word such as 'low', 'medium' or 'high'",
-        )
-    word = "none" if effort == "zero" else effort
+        mend = "a budget in tokens cannot be said here: use a word such as 'low', 'medium' or 'high'"
+        refuse.or_drop("reasoning_effort", effort, mend)
+        return {}
+    word = "none" if effort in ("zero", 0) else effort
     if quirks.reasoning == "object":
         return {"reasoning": {"effort": word}}
     if quirks.reasoning == "thinking":
-        if effort == "zero":
+        if word == "none":
             return {"thinking": {"type": "disabled"}}
         return {"thinking": {"type": "enabled"}, "reasoning_effort": word}
-    if quirks.reasoning == "groq" and effort != "zero":
+    if quirks.reasoning == "groq" and word != "none":
         return {"reasoning_effort": word, "reasoning_format": "parsed"}
     return {"reasoning_effort": word}
 
 
-def _tool(tool: Tool, where: str, quirks: Quirks, refuse: Refusal) -> dict[str, Any]:
+def _tool(tool: Tool, quirks: Quirks) -> dict[str, Any]:
     """A function, or a provider's built-in, whose configuration is in the provider's own form."""
     sent: dict[str, Any]
     if tool.config is not None:
@@ -152,5 +138,5 @@ def _tool(tool: Tool, where: str, quirks: Quirks, refuse: Refusal) -> dict[str, 
             function["strict"] = tool.strict
         sent = {"type": "function", "function": function}
     if tool.cache_control is not None and quirks.cache == "parts":
-        sent["cache_control"] = cache_mark(tool.cache_control, f"{where}.cache_control", refuse)
+        sent["cache_control"] = cache_mark(tool.cache_control)
     return sent

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
-
 from ...chat.content import ContentPart, Custom, ReasoningContent, Text, ThoughtSignature, ToolCall, reasoning_of
 from ...chat.response import ChatResponse, StopReason
 from ...errors import ExecutorError
 from ...thinking import ThinkSplitter
 from ..classify import provider_error
-from ..error_bodies import content_filtered, error_from, malformed
+from ..error_bodies import content_filtered, error_from, json_of, malformed, not_an_object
+from ..names import name_of
 from ..signing import signed
 from ..wire import Exchange
 from .reading import (
+    CHOICE_EXTRAS,
     MESSAGE_EXTRAS,
     TOP_EXTRAS,
     arguments_of,
@@ -23,7 +23,6 @@ from .reading import (
     call_id,
     details_reasoning,
     function_of,
-    name_of,
     signature_of,
     text_pieces,
     tool_entries,
@@ -46,16 +45,11 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
         ExecutorError: The body is an error in-band, is blocked with nothing delivered, or is not what the dialect
             sends.
     """
-    try:
-        parsed = from_json(body.lstrip(b"\xef\xbb\xbf \r\n\t"))
-    except ValueError:
-        raise malformed(
-            exchange, status, "the body is not JSON" if body.strip() else "the body is empty", body
-        ) from None
+    parsed = json_of(exchange, status, body)
     if not isinstance(parsed, dict):
         if isinstance(parsed, list) and parsed and isinstance(parsed[0], dict) and is_error(parsed[0]):
             raise error_from(exchange, status, headers, parsed)
-        raise malformed(exchange, status, f"the body is a JSON {type(parsed).__name__}, not an object", body)
+        raise not_an_object(exchange, status, "the body", parsed, body)
     if is_error(parsed):
         raise error_from(exchange, status, headers, parsed)
     choices = parsed.get("choices")
@@ -71,7 +65,7 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
     if not isinstance(message, dict) and not choice.get("finish_reason"):
         raise malformed(exchange, status, "the choice has neither a message nor a finish reason", body)
     lift = bool(exchange.options and exchange.options.normalize_reasoning_content)
-    parts = _parts(message if isinstance(message, dict) else {}, parsed, exchange.provider, lift=lift)
+    parts = _parts(message if isinstance(message, dict) else {}, choice, parsed, exchange.provider, lift=lift)
     raw_reason = name_of(choice.get("finish_reason"))
     reason: StopReason | None = None
     if raw_reason is not None:
@@ -145,7 +139,9 @@ def _first_choice(choices: list[Any]) -> dict[str, Any] | None:
     return next((choice for choice in found if choice.get("index") == 0), found[0] if found else None)
 
 
-def _parts(message: Mapping[str, Any], body: Mapping[str, Any], provider: str, *, lift: bool) -> list[ContentPart]:
+def _parts(
+    message: Mapping[str, Any], choice: Mapping[str, Any], body: Mapping[str, Any], provider: str, *, lift: bool
+) -> list[ContentPart]:
     """The answer's parts: reasoning, text, tool calls, then what has no other place."""
     pieces: list[tuple[bool, str]] = []
     for key in ("reasoning_content", "reasoning"):
@@ -167,7 +163,7 @@ def _parts(message: Mapping[str, Any], body: Mapping[str, Any], provider: str, *
     if signature := signature_of(message):
         parts.append(ThoughtSignature(signature=signature))
     parts.extend(_tool_calls(message))
-    for holder, names in ((message, MESSAGE_EXTRAS), (body, TOP_EXTRAS)):
+    for holder, names in ((message, MESSAGE_EXTRAS), (choice, CHOICE_EXTRAS), (body, TOP_EXTRAS)):
         parts.extend(Custom(model=provider, data={name: holder[name]}) for name in names if holder.get(name))
     return parts
 

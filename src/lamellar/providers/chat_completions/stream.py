@@ -10,7 +10,6 @@ from ...chat.events import (
     Chunk,
     End,
     ReasoningChunk,
-    Start,
     ThoughtSignatureChunk,
 )
 from ...chat.response import ChatResponse
@@ -18,10 +17,19 @@ from ...chat.usage import Usage
 from ...thinking import ThinkSplitter
 from ..error_bodies import content_filtered, error_from, malformed
 from ..event_stream import STATUS, Events, EventStreamParser
+from ..names import name_of
 from ..signing import signed
 from ..wire import Exchange
 from .answer import Answer
-from .reading import MESSAGE_EXTRAS, TOP_EXTRAS, details_reasoning, name_of, signature_of, text_pieces, tool_entries
+from .reading import (
+    CHOICE_EXTRAS,
+    MESSAGE_EXTRAS,
+    TOP_EXTRAS,
+    details_reasoning,
+    signature_of,
+    text_pieces,
+    tool_entries,
+)
 from .response import (
     ANSWER_BLOCKED,
     PROMPT_BLOCKED,
@@ -48,7 +56,6 @@ class ChatStreamParser(EventStreamParser):
 
     def __init__(self, exchange: Exchange, headers: Mapping[str, str]) -> None:
         super().__init__(exchange, headers)
-        self._started = False
         self._answer = Answer()
         options = exchange.options
         self._splitter = ThinkSplitter() if options and options.normalize_reasoning_content else None
@@ -56,8 +63,6 @@ class ChatStreamParser(EventStreamParser):
         self._last: Any = None
         self._finish: str | None = None
         self._usage: object = None  # as it was sent; of an answer that was not streamed, in the normal form
-        self._response_id: str | None = None
-        self._model: str | None = None
 
     @property
     def usage(self) -> Usage | None:
@@ -82,8 +87,7 @@ class ChatStreamParser(EventStreamParser):
         if name == "error" or (isinstance(first, dict) and is_error(first)):
             self._fail(error_from(self._exchange, STATUS, self._headers, chunk))
         else:
-            what = f"an event is a JSON {type(chunk).__name__}, not an object"
-            self._fail(malformed(self._exchange, STATUS, what, payload))
+            self._fail_as_no_object(chunk, payload)
 
     def _chunk(self, chunk: dict[str, Any], out: Events) -> None:
         choices = chunk.get("choices")
@@ -91,7 +95,8 @@ class ChatStreamParser(EventStreamParser):
             self._fail(error_from(self._exchange, STATUS, self._headers, chunk))
             return
         if not self._started and (choices or chunk.get("model") or chunk.get("id")):
-            self._start(chunk, out)
+            # `Start` waits for a payload that names the model: Azure's first one has empty names.
+            self._begin(chunk.get("model"), chunk.get("id"), out)
         if self._keep_raw:
             self._last = chunk
         groq = chunk.get("x_groq")
@@ -151,6 +156,9 @@ class ChatStreamParser(EventStreamParser):
                     self._rare(key, delta, out)
                     if len(out) == before:
                         out.append(PROGRESS)
+        for extra in CHOICE_EXTRAS:
+            if choice.get(extra):
+                self._answer.extras.add(extra, choice[extra])
         reason = choice.get("finish_reason")
         if reason and self._finish is None:
             raw = name_of(reason)
@@ -186,20 +194,6 @@ class ChatStreamParser(EventStreamParser):
         else:
             self._answer.extras.add(key, delta[key])
 
-    def _start(self, chunk: dict[str, Any], out: Events) -> None:
-        """`Start` waits for a payload that names the model: Azure's first one has empty names."""
-        self._started = True
-        self._model = name_of(chunk.get("model"))
-        self._response_id = name_of(chunk.get("id"))
-        out.append(
-            Start(
-                model=self._exchange.model,
-                provider=self._exchange.provider,
-                provider_model=self._model,
-                response_id=self._response_id,
-            )
-        )
-
     def _end(self, out: Events) -> None:
         for lifted, piece in self._splitter.finish() if self._splitter else ():
             self._text(lifted, piece, out)
@@ -208,14 +202,4 @@ class ChatStreamParser(EventStreamParser):
         if reason == "content_filter" and not content:
             self._fail(content_filtered(self._exchange, STATUS, ANSWER_BLOCKED))
             return
-        self.ended = self._stopped = True
-        out.append(
-            End(
-                stop_reason=reason,
-                usage=self.usage,
-                content=signed(content, self._exchange.provider),
-                response_id=self._response_id,
-                provider_model=self._model,
-                raw=self._last,
-            )
-        )
+        self._finished(reason, signed(content, self._exchange.provider), self._last, out)

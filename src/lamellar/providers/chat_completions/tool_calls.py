@@ -7,7 +7,8 @@ from typing import Any
 
 from ...chat.content import ToolCall
 from ...chat.events import PROGRESS, Progress, StreamEvent, ToolCallChunk
-from .reading import arguments_of, arguments_text, call_id, function_of, name_of, signature_of
+from ..names import name_of
+from .reading import arguments_of, arguments_text, call_id, function_of, signature_of
 
 __all__ = ["OpenCall", "ToolCalls"]
 

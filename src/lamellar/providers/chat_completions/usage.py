@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...chat.usage import CompletionDetails, PromptDetails, Usage
+from ..counts import count_of
 
 __all__ = ["usage_of"]
 
@@ -67,9 +68,7 @@ def _first(*places: Any) -> int | None:
     """The first count among the places, each a mapping and the names in it; what is no count is absent."""
     for mapping, *names in places:
         for name in names:
-            value = mapping.get(name)
-            if isinstance(value, float) and value.is_integer():
-                value = int(value)
-            if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-                return value
+            count = count_of(mapping.get(name))
+            if count is not None:
+                return count
     return None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from ..error_bodies import parse_error
 from ..wire import Dialect
+from .listing import GEMINI_MODELS
 from .request import build_request
 from .response import parse_response
 from .stream import ContentStreamParser
 
 __all__ = ["GENERATE_CONTENT"]
 
-GENERATE_CONTENT = Dialect("gemini", build_request, parse_response, parse_error, ContentStreamParser)
+GENERATE_CONTENT = Dialect("gemini", build_request, parse_response, parse_error, ContentStreamParser, GEMINI_MODELS)

@@ -12,17 +12,15 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from ...chat.content import Binary, ContentPart, Custom, ReasoningContent, Text, ThoughtSignature, ToolCall
+from ...chat.content import Binary, ContentPart, Custom, Text, ThoughtSignature, ToolCall
 from ...chat.events import (
     PROGRESS,
-    Chunk,
     Progress,
-    ReasoningChunk,
     StreamEvent,
     ThoughtSignatureChunk,
     ToolCallChunk,
 )
-from ...thinking import ThinkSplitter
+from ..ordered_parts import OrderedParts
 from .calls import made_id
 from .parts import REPORTED
 
@@ -41,17 +39,14 @@ class Answer:
         lift: Whether inline ``<think>`` blocks are reasoning.
     """
 
-    __slots__ = ("_calls", "_channel", "_order", "_provider", "_reported", "_run", "_splitter", "response_id", "unread")
+    __slots__ = ("_calls", "_parts", "_provider", "_reported", "response_id", "unread")
 
     def __init__(self, provider: str, *, lift: bool) -> None:
         self.response_id: str | None = None
         self.unread: str | None = None
         """What could not be read, once there was such a thing."""
         self._provider = provider
-        self._splitter = ThinkSplitter() if lift else None
-        self._order: list[tuple[bool, list[str]] | ContentPart] = []
-        self._channel: bool | None = None  # whether the run of texts that is open is reasoning
-        self._run: list[str] = []
+        self._parts = OrderedParts(lift=lift)
         self._calls = 0
         self._reported: dict[str, Any] = {}
 
@@ -63,10 +58,7 @@ class Answer:
     @property
     def has_content(self) -> bool:
         """Whether anything was said, beside signatures and what the provider reports about it."""
-        return any(
-            any(entry[1]) if isinstance(entry, tuple) else not isinstance(entry, ThoughtSignature)
-            for entry in self._order
-        )
+        return any(not isinstance(part, ThoughtSignature) for part in self._parts.content())
 
     def add(self, content: object, out: _Events) -> None:
         """Add a candidate's content, and its events to `out`."""
@@ -91,19 +83,11 @@ class Answer:
 
     def finish(self, out: _Events) -> None:
         """Tell what was held back because it might have been a tag."""
-        if self._splitter is not None:
-            for lifted, piece in self._splitter.finish():
-                self._say(lifted, piece, out)
+        self._parts.finish(out)
 
     def content(self) -> tuple[ContentPart, ...]:
         """The parts."""
-        parts: list[ContentPart] = []
-        for entry in self._order:
-            if isinstance(entry, tuple):
-                text = "".join(entry[1])
-                parts.append(ReasoningContent(text=text) if entry[0] else Text(text))
-            else:
-                parts.append(entry)
+        parts = self._parts.content()
         parts.extend(Custom(model=self._provider, data={name: said}) for name, said in self._reported.items())
         return tuple(parts)
 
@@ -115,11 +99,11 @@ class Answer:
             if signature is not None:
                 self._signed_text(part, text, thought, signature, out)
             elif text:
-                self._text(thought, text, out)
+                self._tell(thought, text, out)
             return
         if not part.keys() - {"text", "thought"}:
             return  # nothing is in it, and it would be refused if it went back
-        self._channel = None
+        self._parts.end_run()
         call = part.get("functionCall")
         if isinstance(call, dict) and isinstance(call.get("name"), str) and call["name"]:
             self._call(call, _signature(part), out)
@@ -130,46 +114,35 @@ class Answer:
         out.append(PROGRESS)
         binary = _binary_of(part)
         if binary is None:
-            self._order.append(Custom(model=self._provider, data=part))
+            self._parts.part(Custom(model=self._provider, data=part))
         else:
-            self._order.append(binary)
+            self._parts.part(binary)
             self._sign(_signature(part), out)
 
-    def _text(self, thought: bool, text: str, out: _Events) -> None:
-        if self._splitter is None or thought:
-            self._say(thought, text, out)
+    def _tell(self, thought: bool, text: str, out: _Events) -> None:
+        if thought:
+            self._parts.reasoning(text, out)
         else:
-            for lifted, piece in self._splitter.feed(text):
-                self._say(lifted, piece, out)
-
-    def _say(self, reasoning: bool, text: str, out: _Events) -> None:
-        """A piece of text or of reasoning; neighbors of one kind are one part."""
-        if self._channel is reasoning:
-            self._run.append(text)
-        else:
-            self._channel = reasoning
-            self._run = [text]
-            self._order.append((reasoning, self._run))
-        out.append(ReasoningChunk(text) if reasoning else Chunk(text))
+            self._parts.text(text, out)
 
     def _signed_text(self, part: dict[str, Any], text: str, thought: bool, signature: str, out: _Events) -> None:
         self.finish(out)
-        self._channel = None
+        self._parts.end_run()
         if text:
-            self._text(thought, text, out)
+            self._tell(thought, text, out)
             self.finish(out)
         elif thought:
-            self._order.append(Custom(model=self._provider, data=part))
+            self._parts.part(Custom(model=self._provider, data=part))
             out.append(PROGRESS)
             return
         else:
-            self._order.append(Text(""))
+            self._parts.part(Text(""))
         self._sign(signature, out)
 
     def _sign(self, signature: str | None, out: _Events) -> None:
-        self._channel = None
+        self._parts.end_run()
         if signature is not None:
-            self._order.append(ThoughtSignature(signature=signature))
+            self._parts.part(ThoughtSignature(signature=signature))
             out.append(ThoughtSignatureChunk(signature))
 
     def _call(self, call: dict[str, Any], signature: str | None, out: _Events) -> None:
@@ -181,7 +154,7 @@ class Answer:
         arguments = call.get("args")
         if arguments is None:
             arguments = {}
-        self._order.append(
+        self._parts.part(
             ToolCall(
                 call_id=call_id,
                 fn_name=call["name"],

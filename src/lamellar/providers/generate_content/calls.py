@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["CallLedger", "made_id", "sent_id"]
+__all__ = ["made_id", "sent_id"]
 
 _MADE = "gemini_call_"
 _PLAIN = re.compile(r"[\w\-]{1,64}\Z", re.ASCII)
@@ -32,30 +32,3 @@ def made_id(position: int, response_id: str | None) -> str:
 def sent_id(call_id: str) -> str | None:
     """The id as it goes back to Google; None for one that was made here, or is empty."""
     return None if not call_id or call_id.startswith(_MADE) else call_id
-
-
-class CallLedger:
-    """The calls of a conversation, as far as it has been walked."""
-
-    __slots__ = ("_names", "_turn")
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._turn: dict[str, int] = {}
-
-    def new_turn(self) -> None:
-        """The model speaks again: the answers that follow are to the calls from here on."""
-        self._turn = {}
-
-    def called(self, call_id: str, fn_name: str) -> None:
-        """The model asked for a tool."""
-        self._names[call_id] = fn_name
-        self._turn.setdefault(call_id, len(self._turn))
-
-    def name_of(self, call_id: str) -> str | None:
-        """The tool that was asked for under this id, most recently; None for an id nobody has seen."""
-        return self._names.get(call_id)
-
-    def place_of(self, call_id: str) -> int:
-        """Which call of the model's last turn the id stands for; an unknown one comes after all of them."""
-        return self._turn.get(call_id, len(self._turn))

@@ -29,22 +29,16 @@ from ...chat.content import (
     ToolResponse,
 )
 from ...chat.request import ChatMessage, ChatRequest
+from ..call_ledger import CallLedger
+from ..own_parts import own_parts
 from ..refusal import Refusal
-from .calls import CallLedger
+from ..unsayable import MENDS, refuse_foreign
 from .parts import REPORTED, binary_part, call_part, response_part
 
 __all__ = ["contents_of"]
 
 _FAMILY = ("gemini", "vertex")
 """Namespaces whose parts have this dialect's form."""
-
-_MENDS: dict[type, str] = {
-    ToolResponse: "put it into a message of the role 'tool'",
-    ToolCall: "put it into a message of the role 'assistant'",
-    ReasoningContent: "put it into a message of the role 'assistant'",
-    ThoughtSignature: "put it into a message of the role 'assistant'",
-    Binary: "put it into a message of the role 'user'",
-}
 
 
 def contents_of(chat_req: ChatRequest, refuse: Refusal) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -114,11 +108,12 @@ def _plain(message: ChatMessage, where: str, refuse: Refusal) -> list[dict[str, 
         if isinstance(part, Text):
             sent.append({"text": part.text})
         elif isinstance(part, Custom):
+            refuse_foreign(part, here, refuse, family=_FAMILY)
             sent.append(_own_form(part, here, refuse))
         elif isinstance(part, Binary) and message.role == "user":
             sent.append(binary_part(part, here, refuse))
         else:
-            raise refuse(here, part, _MENDS.get(type(part), f"a {message.role} message takes text"))
+            raise refuse(here, part, MENDS.get(type(part), f"a {message.role} message takes text"))
     return sent
 
 
@@ -127,10 +122,8 @@ def _model(message: ChatMessage, where: str, ledger: CallLedger, refuse: Refusal
     sent: list[dict[str, Any]] = []
     signable = False  # whether the last part may take the signature that follows it
     loose: str | None = None  # a signature that follows no part of its own
-    for at, part in enumerate(message.content):
+    for at, part in own_parts(message.content, lambda maker: _own(maker, refuse)):
         here = f"{where}.content[{at}]"
-        if isinstance(part, ThoughtSignature) and not _own(part.provider, refuse):
-            continue
         new = _said(part, here, ledger, refuse)
         if isinstance(part, ThoughtSignature) and signable:
             sent[-1]["thoughtSignature"] = part.signature
@@ -167,7 +160,7 @@ def _said(part: ContentPart, here: str, ledger: CallLedger, refuse: Refusal) -> 
     if isinstance(part, Binary):
         return binary_part(part, here, refuse)
     if isinstance(part, ToolResponse):
-        raise refuse(here, part, _MENDS[ToolResponse])
+        raise refuse(here, part, MENDS[ToolResponse])
     if isinstance(part, Custom):
         reported = isinstance(part.data, dict) and not set(part.data) - set(REPORTED)
         return _own_form(part, here, refuse) if _own(part.model, refuse) and not reported else None
@@ -183,9 +176,11 @@ def _answers(message: ChatMessage, where: str, ledger: CallLedger, refuse: Refus
     for at, part in enumerate(message.content):
         here = f"{where}.content[{at}]"
         if isinstance(part, ToolResponse):
-            turn.parts.append(response_part(part, here, ledger, refuse))
-            turn.places.append(ledger.place_of(part.call_id))
+            name, place = ledger.answered(part.call_id, part.fn_name)
+            turn.parts.append(response_part(part, name, here, refuse))
+            turn.places.append(place)
         elif isinstance(part, Custom):
+            refuse_foreign(part, here, refuse, family=_FAMILY)
             turn.parts.append(_own_form(part, here, refuse))
             turn.places.append(None)
         else:

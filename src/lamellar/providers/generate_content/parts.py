@@ -9,12 +9,13 @@ from pydantic import JsonValue
 from pydantic_core import from_json
 
 from ...chat.content import Binary, ToolCall, ToolResponse
+from ..data_urls import with_bytes
 from ..refusal import Refusal
-from .calls import CallLedger, sent_id
+from .calls import sent_id
 
 __all__ = ["REPORTED", "binary_part", "call_part", "response_part"]
 
-REPORTED = ("groundingMetadata", "urlContextMetadata", "citationMetadata", "logprobsResult")
+REPORTED = ("groundingMetadata", "urlContextMetadata", "citationMetadata", "logprobsResult", "continuationToken")
 """What a candidate reports about its own answer: kept, each as one `Custom`, and no part of a request."""
 
 
@@ -27,12 +28,10 @@ def binary_part(part: Binary, where: str, refuse: Refusal) -> dict[str, Any]:
     kind, slash, subtype = part.content_type.partition("/")
     if not (kind and slash and subtype):
         raise refuse(f"{where}.content_type", part.content_type, "give the media type, such as 'image/png'")
-    url, data = part.source.url, part.source.base64
-    if url is not None and url.startswith("data:"):
-        head, comma, inline = url.partition(",")
-        if not (comma and head.endswith(";base64")):
-            raise refuse(f"{where}.source.url", "data:...", "a data URL must be in base64: use Binary.from_bytes")
-        url, data = None, inline
+    source = with_bytes(part).source
+    url, data = source.url, source.base64
+    if url is not None and url[:5].lower() == "data:":
+        raise refuse(f"{where}.source.url", "data:...", "a data URL must be in base64: use Binary.from_bytes")
     if url is not None:
         return {"fileData": {"mimeType": part.content_type, "fileUri": url}}
     return {"inlineData": {"mimeType": part.content_type, "data": data}}
@@ -58,13 +57,12 @@ def call_part(part: ToolCall, where: str, refuse: Refusal, *, signed: bool) -> d
     return sent
 
 
-def response_part(part: ToolResponse, where: str, ledger: CallLedger, refuse: Refusal) -> dict[str, Any]:
+def response_part(part: ToolResponse, name: str | None, where: str, refuse: Refusal) -> dict[str, Any]:
     """A tool's answer: an object as it is, anything else as the `result` of one.
 
     Raises:
         ExecutorError: Nobody knows the function's name.
     """
-    name = part.fn_name or ledger.name_of(part.call_id)
     if not name:
         mend = "give the function's name, or put the call with this id into the conversation"
         raise refuse(f"{where}.fn_name", part.fn_name, mend)

@@ -11,6 +11,7 @@ from ...chat.usage import Usage
 from ...errors import ErrorKind, ExecutorError
 from ..classify import provider_error
 from ..error_bodies import error_from, malformed
+from ..fallible import Fallible
 from ..signing import signed
 from ..wire import Exchange
 from .answer import Answer
@@ -23,7 +24,7 @@ __all__ = ["Reading"]
 _REPORTED = frozenset(REPORTED)
 
 
-class Reading:
+class Reading(Fallible):
     """One answer, read from payloads.
 
     Args:
@@ -41,16 +42,15 @@ class Reading:
         "_status",
         "answer",
         "blocked",
-        "error",
         "finish_reason",
         "model",
         "started",
     )
 
     def __init__(self, exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__()
         options = exchange.options
         self.answer = Answer(exchange.provider, lift=bool(options and options.normalize_reasoning_content))
-        self.error: ExecutorError | None = None
         self.finish_reason: str | None = None
         self.blocked = False
         """Whether the prompt was blocked after a part of the answer was there."""
@@ -98,19 +98,6 @@ class Reading:
             self._candidates(candidates, out)
         elif payload.get("promptFeedback"):
             self._feedback(payload["promptFeedback"])
-
-    def raise_error(self) -> None:
-        """Raise the error, if there is one, and let go of it: its traceback would keep it alive.
-
-        Raises:
-            ExecutorError: What the payloads so far came to.
-        """
-        error, self.error = self.error, None
-        try:
-            if error is not None:
-                raise error
-        finally:
-            del error
 
     def end(self, out: list[StreamEvent | Progress]) -> End:
         """The answer as the last event of a stream; what was held back is told first."""

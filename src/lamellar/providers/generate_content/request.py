@@ -4,11 +4,13 @@ What is left out on purpose, because the API has no place for it and nothing is 
 `prompt_cache_key`, for Gemini finds cached prefixes by itself; `parallel_tool_calls=True` and
 ``service_tier="auto"``, which say what is so anyway; a strict schema's `strict`, for Gemini keeps to every schema of an
 answer.
+
+What steers the answer and has no place here (`verbosity`, ``parallel_tool_calls=False``, no thinking of a model that
+always thinks) is refused, or left out where the endpoint is lenient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +19,11 @@ from pydantic_core import to_json
 from ...chat.options import ChatOptions, JsonSchemaFormat
 from ...chat.request import ChatRequest
 from ...chat.tools import Tool, ToolChoice
+from ..bodies import merged
+from ..headers import EVENT_STREAM, JSON, request_headers
+from ..json_schemas import described_schema
 from ..refusal import Refusal
+from ..unsayable import refuse_kept_conversation
 from ..wire import Endpoint, WireRequest
 from .contents import contents_of
 from .effort import thinking_config
@@ -37,9 +43,10 @@ def build_request(
     Raises:
         ExecutorError: Kind ``invalid_request``: the dialect cannot say something that was asked.
     """
-    refuse = Refusal(endpoint.namespace, model)
+    refuse = Refusal(endpoint, model)
     options = options or _NO_OPTIONS
-    _refuse_unsayable(chat_req, options, refuse)
+    refuse_kept_conversation(chat_req, refuse)
+    _check_options(options, refuse)
     system, contents = contents_of(chat_req, refuse)
     body: dict[str, Any] = {"contents": contents}
     if system:
@@ -48,7 +55,7 @@ def build_request(
         body["tools"] = _tools(chat_req.tools)
     if mode := _calling(chat_req.tools or (), options.tool_choice, refuse):
         body["toolConfig"] = {"functionCallingConfig": mode}
-    if config := _generation(options, model):
+    if config := _generation(options, model, refuse):
         body["generationConfig"] = config
     if options.service_tier is not None:
         tier = _TIERS.get(options.service_tier, options.service_tier)
@@ -57,24 +64,24 @@ def build_request(
     if chat_req.store is not None:
         body["store"] = chat_req.store
     if options.extra_body:
-        body = _merged(body, options.extra_body)
+        body = merged(body, options.extra_body)
     return WireRequest(
         url=_url(endpoint.base_url, model, refuse, stream=stream),
-        headers=_headers(endpoint, options, stream=stream),
+        headers=request_headers(
+            endpoint, options, accept=EVENT_STREAM if stream else JSON, key_header="x-goog-api-key"
+        ),
         body=to_json(body, inf_nan_mode="constants"),
     )
 
 
-def _refuse_unsayable(chat_req: ChatRequest, options: ChatOptions, refuse: Refusal) -> None:
-    if chat_req.previous_response_id is not None:
-        mend = "send the conversation's messages, or use a target whose dialect keeps conversations"
-        raise refuse("previous_response_id", chat_req.previous_response_id, mend)
+def _check_options(options: ChatOptions, refuse: Refusal) -> None:
+    """Options that steer an answer and have no counterpart here: refused, or left out where that is right."""
     if options.parallel_tool_calls is False:
         mend = "Gemini calls as many tools as it likes: leave it unset, or give fewer tools"
-        raise refuse("parallel_tool_calls", options.parallel_tool_calls, mend)
+        refuse.or_drop("parallel_tool_calls", options.parallel_tool_calls, mend)
     if options.verbosity is not None:
         mend = "leave it unset, and say in the prompt how long the answer shall be"
-        raise refuse("verbosity", options.verbosity, mend)
+        refuse.or_drop("verbosity", options.verbosity, mend)
 
 
 def _url(base_url: str, model: str, refuse: Refusal, *, stream: bool) -> str:
@@ -90,16 +97,7 @@ def _url(base_url: str, model: str, refuse: Refusal, *, stream: bool) -> str:
     return f"{url}?{query}" if query else url
 
 
-def _headers(endpoint: Endpoint, options: ChatOptions, *, stream: bool) -> dict[str, str]:
-    headers = {"content-type": "application/json", "accept": "text/event-stream" if stream else "application/json"}
-    if endpoint.api_key:
-        headers["x-goog-api-key"] = endpoint.api_key
-    for more in (endpoint.headers, options.extra_headers or {}):
-        headers.update({name.lower(): value for name, value in more.items()})
-    return headers
-
-
-def _generation(options: ChatOptions, model: str) -> dict[str, Any]:
+def _generation(options: ChatOptions, model: str, refuse: Refusal) -> dict[str, Any]:
     plain = (
         ("temperature", options.temperature),
         ("topP", options.top_p),
@@ -114,17 +112,12 @@ def _generation(options: ChatOptions, model: str) -> dict[str, Any]:
     if options.answer_format is not None:
         config["responseMimeType"] = "application/json"
         if isinstance(options.answer_format, JsonSchemaFormat):
-            config["responseJsonSchema"] = _schema(options.answer_format)
+            config["responseJsonSchema"] = described_schema(options.answer_format)
     if options.reasoning_effort is not None:
-        config["thinkingConfig"] = thinking_config(options.reasoning_effort, model)
+        thinking = thinking_config(options.reasoning_effort, model, refuse)
+        if thinking is not None:
+            config["thinkingConfig"] = thinking
     return config
-
-
-def _schema(form: JsonSchemaFormat) -> dict[str, Any]:
-    """The schema; what describes it stands in it."""
-    if form.description is None or "description" in form.schema:
-        return form.schema
-    return {**form.schema, "description": form.description}
 
 
 def _tools(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
@@ -160,12 +153,3 @@ def _calling(tools: tuple[Tool, ...], choice: ToolChoice | None, refuse: Refusal
             )
         config["allowedFunctionNames"] = [choice.name]
     return config
-
-
-def _merged(body: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """`more` over `body`, object by object: nearly every option of this API stands in an object of its own."""
-    merged = dict(body)
-    for name, value in more.items():
-        before = merged.get(name)
-        merged[name] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return merged

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic_core import from_json
-
 from ...chat.content import reasoning_of
 from ...chat.events import Progress, StreamEvent
 from ...chat.response import ChatResponse
-from ..error_bodies import malformed
+from ..error_bodies import json_of, malformed
 from ..signing import signed
 from ..wire import Exchange
 from .reading import Reading
@@ -26,11 +24,7 @@ def parse_response(exchange: Exchange, status: int, headers: Mapping[str, str], 
         ExecutorError: The body is an error in-band, is blocked with nothing delivered, or is not what the dialect
             sends.
     """
-    try:
-        parsed = from_json(body.lstrip(b"\xef\xbb\xbf \r\n\t"))
-    except ValueError:
-        what = "the body is not JSON" if body.strip() else "the body is empty"
-        raise malformed(exchange, status, what, body) from None
+    parsed = json_of(exchange, status, body)
     reading = Reading(exchange, status, headers)
     events: list[StreamEvent | Progress] = []
     for payload in parsed if isinstance(parsed, list) else [parsed]:

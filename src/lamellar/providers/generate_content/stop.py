@@ -19,18 +19,26 @@ _BLOCKED = frozenset(
         "IMAGE_SAFETY",
         "IMAGE_PROHIBITED_CONTENT",
         "IMAGE_RECITATION",
+        "ESCALATION",
     )
 )
-_KINDS = {"STOP": "completed", "MAX_TOKENS": "max_tokens", **dict.fromkeys(_BLOCKED, "content_filter")}
+_KINDS = {
+    "STOP": "completed",
+    "MAX_TOKENS": "max_tokens",
+    "CONTINUATION": "max_tokens",
+    **dict.fromkeys(_BLOCKED, "content_filter"),
+}
 
 _FAILURES = {
     "MALFORMED_FUNCTION_CALL": ErrorKind.MALFORMED,
     "MALFORMED_RESPONSE": ErrorKind.MALFORMED,
     "UNEXPECTED_TOOL_CALL": ErrorKind.MALFORMED,
     "MISSING_THOUGHT_SIGNATURE": ErrorKind.INVALID_REQUEST,
+    "PUP_LIMITED_DISABLED": ErrorKind.PERMISSION_DENIED,
 }
 """The model wrote a call that Google could not read or nobody declared: asked again it mostly does better, and what it
-said before is no answer. A signature that did not come back is the request's fault."""
+said before is no answer. A signature that did not come back is the request's fault, and an account that is limited or
+disabled for what it asked before is the account's."""
 
 
 def stop_reason(raw: str, *, tool_calls: bool) -> StopReason:

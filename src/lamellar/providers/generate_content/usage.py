@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...chat.usage import CompletionDetails, PromptDetails, Usage
+from ..counts import count_of
 
 __all__ = ["COUNTS", "usage_of"]
 
@@ -23,13 +22,13 @@ def usage_of(raw: object) -> Usage | None:
     """
     if not isinstance(raw, dict):
         return None
-    thoughts = _count(raw.get("thoughtsTokenCount"))
-    prompt = _sum(_count(raw.get("promptTokenCount")), _count(raw.get("toolUsePromptTokenCount")))
-    completion = _sum(_count(raw.get("candidatesTokenCount")), thoughts)
-    total = _count(raw.get("totalTokenCount"))
+    thoughts = count_of(raw.get("thoughtsTokenCount"))
+    prompt = _sum(count_of(raw.get("promptTokenCount")), count_of(raw.get("toolUsePromptTokenCount")))
+    completion = _sum(count_of(raw.get("candidatesTokenCount")), thoughts)
+    total = count_of(raw.get("totalTokenCount"))
     if total is None and prompt is not None and completion is not None:
         total = prompt + completion
-    cached = _count(raw.get("cachedContentTokenCount"))
+    cached = count_of(raw.get("cachedContentTokenCount"))
     heard = _sum(_audio(raw.get("promptTokensDetails")), _audio(raw.get("toolUsePromptTokensDetails")))
     spoken = _audio(raw.get("candidatesTokensDetails"))
     usage = Usage(
@@ -51,16 +50,9 @@ def _audio(details: object) -> int | None:
     found: int | None = None
     for entry in details if isinstance(details, list) else ():
         if isinstance(entry, dict) and entry.get("modality") == "AUDIO":
-            found = _sum(found, _count(entry.get("tokenCount")))
+            found = _sum(found, count_of(entry.get("tokenCount")))
     return found
 
 
 def _sum(one: int | None, other: int | None) -> int | None:
     return other if one is None else one if other is None else one + other
-
-
-def _count(value: Any) -> int | None:
-    """A count; what is none is absent."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -76,7 +76,7 @@ class Desk:
         programme = self.programme
         scene = Scene(record.arrived, self._wire, self.log.now() - programme.started)
         refusal = self._refuse(request, path, body)
-        if refusal is None and self._wire.route(path) == "models":
+        if refusal is None and self._wire.route(path) == "models" and programme.rules.find(scene.request) is None:
             record.reply = "models"
             models = self._models or tuple(dict.fromkeys((*programme.rules.models, "gpt-4o-mini")))
             return record, whole(200, self._wire.render_models(models))

@@ -18,7 +18,9 @@ from .steps import Outcome
 
 __all__ = ["Headers", "Log", "Record", "RequestLog"]
 
-_SECRET = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
+_SECRET = frozenset(
+    {"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "x-amz-security-token"}
+)
 
 
 class Headers(Mapping[str, str]):
@@ -86,9 +88,9 @@ class RequestLog:
 
     @property
     def messages(self) -> tuple[dict[str, JsonValue], ...]:
-        """The body's `messages` (Google calls them `contents`), as far as they are objects."""
+        """The body's `messages` (Google: `contents`, OpenAI's Responses: `input`), as far as they are objects."""
         said = self.json if isinstance(self.json, dict) else {}
-        found = said.get("messages", said.get("contents"))
+        found = next((said[name] for name in ("messages", "contents", "input") if name in said), None)
         return tuple(message for message in found if isinstance(message, dict)) if isinstance(found, list) else ()
 
     def __repr__(self) -> str:

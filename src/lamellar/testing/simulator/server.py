@@ -44,9 +44,11 @@ class ProviderSimulator:
         default: The reply when the script is used up. Default: an ordinary answer.
         rules: Scripts of their own for some of the requests: by a path's prefix (with a slash in front) or a model's
             name. A path wins over a model, and both over `script`.
-        dialect: The wire format: ``"chat"`` (OpenAI Chat Completions, the default), ``"anthropic"``, ``"gemini"``, or
-            a `WireFormat`.
-        models: The models that `GET /models` lists. Default: those named in `rules`, and ``gpt-4o-mini``.
+        dialect: The wire format: ``"chat"`` (OpenAI Chat Completions, the default), ``"anthropic"``, ``"gemini"``,
+            ``"responses"`` (OpenAI's), ``"ollama"``, ``"cohere"``, ``"converse"`` (Amazon Bedrock), ``"azure"``,
+            ``"vertex"`` (Gemini and Claude), or a `WireFormat`.
+        models: The models that `GET /models` lists, in the dialect's form. Default: those named in `rules`, and
+            ``gpt-4o-mini``. A rule for the path says something else.
         require_key: Demands this key; another, or none, is a 401. Default None: any key or none will do.
         ssl_context: Serves TLS with this context. Default None: plain HTTP.
         port: The port; 0, the default, takes a free one. A simulator that is started again keeps its port.

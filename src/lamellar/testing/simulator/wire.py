@@ -132,13 +132,26 @@ def wire_format(dialect: str | WireFormat) -> WireFormat:
     if not isinstance(dialect, str):
         return dialect
     from .wire_anthropic import MessagesWire
+    from .wire_azure import AzureWire
+    from .wire_bedrock import ConverseWire
     from .wire_chat import ChatWire
+    from .wire_cohere import CohereWire
     from .wire_gemini import GeminiWire
+    from .wire_ollama import OllamaWire
+    from .wire_responses import ResponsesWire
+    from .wire_vertex import ClaudeOnVertexWire, VertexWire
 
     known: dict[str, Callable[[], WireFormat]] = {
         "chat": ChatWire,
         "anthropic": MessagesWire,
         "gemini": GeminiWire,
+        "converse": ConverseWire,
+        "responses": ResponsesWire,
+        "ollama": OllamaWire,
+        "cohere": CohereWire,
+        "azure": AzureWire,
+        "anthropic_vertex": ClaudeOnVertexWire,
+        "vertex": VertexWire,
     }
     if dialect not in known:
         raise ConfigError(f"dialect: unknown wire format {dialect!r}{nearest(dialect, known)}")

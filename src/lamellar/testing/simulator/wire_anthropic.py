@@ -7,8 +7,6 @@ the usage stands in the first event and, as it is in the end, in the one that te
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,8 +16,10 @@ from lamellar.chat.content import ToolCall
 from lamellar.chat.usage import CompletionDetails, PromptDetails, Usage
 
 from .steps import Part, PartKind
-from .wire import HeartbeatKind, Problem, Route
+from .wire import HeartbeatKind, Problem
 from .wire_anthropic_errors import error_of, wrong_request
+from .wire_body import BodyWire
+from .writing import arguments_of, counted, dumped, finish_of, pieces_of, text_pieces
 
 if TYPE_CHECKING:
     from .log import RequestLog
@@ -39,18 +39,14 @@ _STOP = {
 }
 
 
-class MessagesWire:
+class MessagesWire(BodyWire):
     """Anthropic's Messages."""
 
     name = "anthropic"
     base_path = ""
     stream_type = "text/event-stream; charset=utf-8"
-
-    def route(self, path: str) -> Route | None:
-        """`…/v1/messages` and `…/v1/models`, under any prefix."""
-        if path.endswith("/v1/messages"):
-            return "chat"
-        return "models" if path.endswith("/v1/models") else None
+    chat_path = "/v1/messages"
+    models_path = "/v1/models"
 
     def authorized(self, headers: Mapping[str, str], key: str) -> bool:
         """The key in `x-api-key`, or a bearer token."""
@@ -81,15 +77,6 @@ class MessagesWire:
                 return wrong_request("`max_tokens` must be greater than `thinking.budget_tokens`.")
         return None
 
-    def model_of(self, path: str, body: JsonValue) -> str | None:
-        """The body's `model`."""
-        model = body.get("model") if isinstance(body, dict) else None
-        return model if isinstance(model, str) and model else None
-
-    def wants_stream(self, path: str, body: JsonValue) -> bool:
-        """The body's `stream`."""
-        return isinstance(body, dict) and body.get("stream") is True
-
     def render_json(self, answer: Answer, request: RequestLog) -> bytes:
         """A `message`."""
         content: list[JsonValue] = []
@@ -98,9 +85,9 @@ class MessagesWire:
         if answer.text:
             content.append({"type": "text", "text": answer.text})
         content.extend(_tool_use(call, _input(call)) for call in answer.tool_calls)
-        message = _message(answer, request, content, _stop(answer))
+        message = _message(answer, request, content, finish_of(answer, _STOP))
         usage = _usage(answer, request)
-        return _dump(message if usage is None else {**message, "usage": usage})
+        return dumped(message if usage is None else {**message, "usage": usage})
 
     def render_stream(self, answer: Answer, request: RequestLog) -> list[Part]:
         """`message_start`, the blocks one after another, `message_delta`, `message_stop`."""
@@ -119,7 +106,7 @@ class MessagesWire:
                 said_kind: PartKind = "opening" if said["type"] == "signature_delta" else "content"
                 parts.append(_event("content_block_delta", said_kind, index=index, delta=said))
             parts.append(_event("content_block_stop", "opening", index=index))
-        delta: JsonValue = {"stop_reason": _stop(answer), "stop_sequence": None}
+        delta: JsonValue = {"stop_reason": finish_of(answer, _STOP), "stop_sequence": None}
         parts.append(_event("message_delta", "finish", delta=delta, **({} if usage is None else {"usage": usage})))
         return [*parts, self.render_done(request)] if answer.done else parts
 
@@ -127,16 +114,17 @@ class MessagesWire:
         """Each block as it opens, and its deltas."""
         if answer.reasoning is not None:
             deltas: list[dict[str, JsonValue]] = [
-                {"type": "thinking_delta", "thinking": piece} for piece in _pieces(answer.reasoning, answer.chunk_size)
+                {"type": "thinking_delta", "thinking": piece}
+                for piece in pieces_of(answer.reasoning, answer.chunk_size)
             ]
             deltas.append({"type": "signature_delta", "signature": SIGNATURE})
             yield {"type": "thinking", "thinking": "", "signature": ""}, deltas
-        pieces = answer.chunks if answer.chunks is not None else _pieces(answer.text, answer.chunk_size)
+        pieces = text_pieces(answer)
         if pieces:
             yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in pieces]
         for call in answer.tool_calls:
-            text = _arguments(call)
-            fragments = [] if text == "{}" else _pieces(text, answer.chunk_size or 12)
+            text = arguments_of(call)
+            fragments = [] if text == "{}" else pieces_of(text, answer.chunk_size or 12)
             yield (
                 _tool_use(call, {}),
                 [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *fragments)],
@@ -145,7 +133,7 @@ class MessagesWire:
     def render_error(self, problem: Problem, request: RequestLog) -> tuple[int, bytes]:
         """`{type: error, error: {type, message}, request_id}`."""
         status, error = error_of(problem, request)
-        return status, _dump({"type": "error", "error": error, "request_id": f"req_sim_{request.number}"})
+        return status, dumped({"type": "error", "error": error, "request_id": f"req_sim_{request.number}"})
 
     def render_error_event(self, problem: Problem, request: RequestLog, *, named: bool = False) -> Part:
         """The same as an event, which is always named."""
@@ -168,16 +156,12 @@ class MessagesWire:
             for model in models
         ]
         ends: dict[str, JsonValue] = {"first_id": models[0], "last_id": models[-1]} if models else {}
-        return _dump({"data": data, "has_more": False, **ends})
-
-
-def _dump(value: JsonValue) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return dumped({"data": data, "has_more": False, **ends})
 
 
 def _event(name: str, kind: PartKind, **fields: JsonValue) -> Part:
     payload = {"type": name, **fields}
-    return Part(b"event: " + name.encode() + b"\ndata: " + _dump(payload) + b"\n\n", kind)
+    return Part(b"event: " + name.encode() + b"\ndata: " + dumped(payload) + b"\n\n", kind)
 
 
 def _message(
@@ -194,29 +178,12 @@ def _message(
     }
 
 
-def _pieces(text: str, size: int | None) -> list[str]:
-    if size is None:
-        return re.findall(r"\s*\S+|\s+", text)
-    return [text[start : start + size] for start in range(0, len(text), size)]
-
-
-def _arguments(call: ToolCall) -> str:
-    if isinstance(call.fn_arguments, str):
-        return call.fn_arguments
-    return "{}" if call.fn_arguments is None else json.dumps(call.fn_arguments, ensure_ascii=False)
-
-
 def _input(call: ToolCall) -> JsonValue:
     return {} if call.fn_arguments is None else call.fn_arguments
 
 
 def _tool_use(call: ToolCall, given: JsonValue) -> dict[str, JsonValue]:
     return {"type": "tool_use", "id": call.call_id, "name": call.fn_name, "input": given}
-
-
-def _stop(answer: Answer) -> str:
-    reason = answer.stop_reason or ("tool_call" if answer.tool_calls else "completed")
-    return _STOP.get(str(reason), str(reason))
 
 
 def _usage(answer: Answer, request: RequestLog) -> dict[str, JsonValue] | None:
@@ -247,10 +214,7 @@ def _usage(answer: Answer, request: RequestLog) -> dict[str, JsonValue] | None:
 
 
 def _counted(answer: Answer, request: RequestLog) -> Usage:
-    prompt = sum(len(str(message.get("content") or "").split()) for message in request.messages)
-    pieces = _pieces(answer.text, answer.chunk_size) if answer.chunks is None else answer.chunks
-    thought = len(_pieces(answer.reasoning or "", answer.chunk_size))
-    said = len(pieces) + thought + sum(len(_arguments(call)) // 4 + 1 for call in answer.tool_calls)
+    prompt, said, thought = counted(answer, request)
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=said,

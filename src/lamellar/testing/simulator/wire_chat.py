@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -13,8 +12,10 @@ from lamellar.chat.content import ToolCall
 from lamellar.chat.usage import CompletionDetails, PromptDetails, Usage
 
 from .steps import Part
-from .wire import HeartbeatKind, Problem, Route
+from .wire import HeartbeatKind, Problem
+from .wire_body import BodyWire
 from .wire_chat_errors import error_of, wrong_request
+from .writing import arguments_of, counted, dumped, finish_of, pieces_of, text_pieces
 
 if TYPE_CHECKING:
     from .log import RequestLog
@@ -34,7 +35,7 @@ _FINISH = {
 }
 
 
-class ChatWire:
+class ChatWire(BodyWire):
     """OpenAI's Chat Completions.
 
     Args:
@@ -45,15 +46,10 @@ class ChatWire:
     name = "chat"
     base_path = "/v1"
     stream_type = "text/event-stream; charset=utf-8"
+    chat_path = "/chat/completions"
 
     def __init__(self, *, reasoning_field: str = "reasoning_content") -> None:
         self._reasoning_field = reasoning_field
-
-    def route(self, path: str) -> Route | None:
-        """`…/chat/completions` and `…/models`, under any prefix."""
-        if path.endswith("/chat/completions"):
-            return "chat"
-        return "models" if path.endswith("/models") else None
 
     def authorized(self, headers: Mapping[str, str], key: str) -> bool:
         """A bearer token, or Azure's `api-key`."""
@@ -80,15 +76,8 @@ class ChatWire:
 
     def model_of(self, path: str, body: JsonValue) -> str | None:
         """The body's `model`; on Azure the deployment in the path."""
-        model = body.get("model") if isinstance(body, dict) else None
-        if isinstance(model, str) and model:
-            return model
         deployment = re.search(r"/deployments/([^/]+)/", path)
-        return deployment[1] if deployment else None
-
-    def wants_stream(self, path: str, body: JsonValue) -> bool:
-        """The body's `stream`."""
-        return isinstance(body, dict) and body.get("stream") is True
+        return super().model_of(path, body) or (deployment[1] if deployment else None)
 
     def render_json(self, answer: Answer, request: RequestLog) -> bytes:
         """A `chat.completion`."""
@@ -100,9 +89,14 @@ class ChatWire:
         elif not answer.text:
             message["content"] = ""
         message |= {"refusal": None, "annotations": []}
-        choice: JsonValue = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(answer)}
+        choice: JsonValue = {
+            "index": 0,
+            "message": message,
+            "logprobs": None,
+            "finish_reason": finish_of(answer, _FINISH),
+        }
         usage = _usage(answer, request)
-        return _dump(
+        return dumped(
             {
                 **_envelope(answer, request, "chat.completion"),
                 "choices": [choice],
@@ -124,7 +118,7 @@ class ChatWire:
         content: JsonValue = "" if answer.text or not answer.tool_calls else None
         parts = [_event(chunk({"role": "assistant", "content": content, "refusal": None}), "opening")]
         parts += [_event(chunk(delta), "content") for delta in self._deltas(answer)]
-        last = chunk({}, _finish(answer))
+        last = chunk({}, finish_of(answer, _FINISH))
         if answer.stream_usage == "finish" and usage is not None:
             last["usage"] = usage
         parts.append(_event(last, "finish"))
@@ -135,20 +129,20 @@ class ChatWire:
         return parts
 
     def _deltas(self, answer: Answer) -> Iterator[dict[str, JsonValue]]:
-        for piece in _pieces(answer.reasoning or "", answer.chunk_size):
+        for piece in pieces_of(answer.reasoning or "", answer.chunk_size):
             yield {self._reasoning_field: piece}
-        for piece in answer.chunks if answer.chunks is not None else _pieces(answer.text, answer.chunk_size):
+        for piece in text_pieces(answer):
             yield {"content": piece}
         for index, call in enumerate(answer.tool_calls):
             opened: JsonValue = {"name": call.fn_name, "arguments": ""}
             yield {"tool_calls": [{"index": index, "id": call.call_id, "type": "function", "function": opened}]}
-            for piece in _pieces(_arguments(call), answer.chunk_size or 12):
+            for piece in pieces_of(arguments_of(call), answer.chunk_size or 12):
                 yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
     def render_error(self, problem: Problem, request: RequestLog) -> tuple[int, bytes]:
         """`{error: {message, type, param, code}}`."""
         status, error = error_of(problem, request)
-        return status, _dump({"error": error})
+        return status, dumped({"error": error})
 
     def render_error_event(self, problem: Problem, request: RequestLog, *, named: bool = False) -> Part:
         """A chunk that is an error; named, as Groq does it, or not, as OpenAI does."""
@@ -175,15 +169,11 @@ class ChatWire:
         data: list[JsonValue] = [
             {"id": model, "object": "model", "created": CREATED, "owned_by": "simulator"} for model in models
         ]
-        return _dump({"object": "list", "data": data})
-
-
-def _dump(value: JsonValue) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return dumped({"object": "list", "data": data})
 
 
 def _event(payload: dict[str, JsonValue], kind: str) -> Part:
-    return Part(b"data: " + _dump(payload) + b"\n\n", kind)  # type: ignore[arg-type]
+    return Part(b"data: " + dumped(payload) + b"\n\n", kind)  # type: ignore[arg-type]
 
 
 def _id(request: RequestLog) -> str:
@@ -201,29 +191,12 @@ def _envelope(answer: Answer, request: RequestLog, kind: str) -> dict[str, JsonV
     }
 
 
-def _pieces(text: str, size: int | None) -> list[str]:
-    if size is None:
-        return re.findall(r"\s*\S+|\s+", text)
-    return [text[start : start + size] for start in range(0, len(text), size)]
-
-
-def _arguments(call: ToolCall) -> str:
-    if isinstance(call.fn_arguments, str):
-        return call.fn_arguments
-    return "{}" if call.fn_arguments is None else json.dumps(call.fn_arguments, ensure_ascii=False)
-
-
 def _call(call: ToolCall) -> JsonValue:
     return {
         "id": call.call_id,
         "type": "function",
-        "function": {"name": call.fn_name, "arguments": _arguments(call)},
+        "function": {"name": call.fn_name, "arguments": arguments_of(call)},
     }
-
-
-def _finish(answer: Answer) -> str:
-    reason = answer.stop_reason or ("tool_call" if answer.tool_calls else "completed")
-    return _FINISH.get(str(reason), str(reason))
 
 
 def _usage_asked(request: RequestLog) -> bool:
@@ -236,10 +209,7 @@ def _usage(answer: Answer, request: RequestLog) -> JsonValue:
     if usage is None:
         return None
     if usage == "auto":
-        prompt = sum(len(str(message.get("content") or "").split()) for message in request.messages)
-        pieces = _pieces(answer.text, answer.chunk_size) if answer.chunks is None else answer.chunks
-        thought = len(_pieces(answer.reasoning or "", answer.chunk_size))
-        said = len(pieces) + thought + sum(len(_arguments(call)) // 4 + 1 for call in answer.tool_calls)
+        prompt, said, thought = counted(answer, request)
         usage = _counted(prompt, said, thought)
     found = usage.model_dump(exclude_none=True)
     details = {"prompt_details": "prompt_tokens_details", "completion_details": "completion_tokens_details"}

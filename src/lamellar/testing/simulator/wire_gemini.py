@@ -16,6 +16,7 @@ from lamellar.chat.usage import CompletionDetails, Usage
 from .steps import Part, PartKind
 from .wire import HeartbeatKind, Problem, Route
 from .wire_gemini_errors import blocked_prompt, error_of, wrong_request
+from .writing import finish_of, pieces_of, text_pieces
 
 if TYPE_CHECKING:
     from .log import RequestLog
@@ -74,7 +75,7 @@ class GeminiWire:
         if answer.text:
             parts.append({"text": answer.text})
         parts += [_call(call) for call in answer.tool_calls]
-        payload = _payload(answer, request, parts, _usage(answer, request), _finish(answer))
+        payload = _payload(answer, request, parts, _usage(answer, request), finish_of(answer, _FINISH))
         return json.dumps(payload, ensure_ascii=False, indent=2).encode()
 
     def render_stream(self, answer: Answer, request: RequestLog) -> list[Part]:
@@ -82,13 +83,13 @@ class GeminiWire:
         usage = _usage(answer, request)
         running = None if usage is None or answer.stream_usage == "finish" else _so_far(usage)
         pieces = [_payload(answer, request, [part], running) for part in self._pieces(answer)]
-        last = _payload(answer, request, [{"text": ""}], usage, _finish(answer))
+        last = _payload(answer, request, [{"text": ""}], usage, finish_of(answer, _FINISH))
         return [*(_event(piece, "content") for piece in pieces), _event(last, "finish")]
 
     def _pieces(self, answer: Answer) -> Iterator[JsonValue]:
-        for piece in _split(answer.reasoning or "", answer.chunk_size):
+        for piece in pieces_of(answer.reasoning or "", answer.chunk_size):
             yield {"text": piece, "thought": True}
-        for piece in answer.chunks if answer.chunks is not None else _split(answer.text, answer.chunk_size):
+        for piece in text_pieces(answer):
             yield {"text": piece}
         for call in answer.tool_calls:
             yield _call(call)
@@ -154,12 +155,6 @@ def _payload(
     return {**payload, **_who(answer.model or request.model, request)}
 
 
-def _split(text: str, size: int | None) -> list[str]:
-    if size is None:
-        return re.findall(r"\s*\S+|\s+", text)
-    return [text[start : start + size] for start in range(0, len(text), size)]
-
-
 def _call(call: ToolCall) -> JsonValue:
     """A call comes whole; its arguments are an object, and its id is left out where it is empty."""
     arguments = call.fn_arguments
@@ -174,18 +169,13 @@ def _call(call: ToolCall) -> JsonValue:
     return part
 
 
-def _finish(answer: Answer) -> str:
-    reason = str(answer.stop_reason or "completed")
-    return _FINISH.get(reason, reason)
-
-
 def _usage(answer: Answer, request: RequestLog) -> dict[str, JsonValue] | None:
     usage = answer.usage
     if usage is None:
         return None
     if usage == "auto":
-        pieces = _split(answer.text, answer.chunk_size) if answer.chunks is None else answer.chunks
-        thought = len(_split(answer.reasoning or "", answer.chunk_size))
+        pieces = text_pieces(answer)
+        thought = len(pieces_of(answer.reasoning or "", answer.chunk_size))
         said = len(pieces) + thought + sum(len(json.dumps(_call(call))) // 4 for call in answer.tool_calls)
         prompt = sum(len(re.findall(r"\S+", text)) for text in _texts(request.json))
         details = CompletionDetails(reasoning_tokens=thought or None)
