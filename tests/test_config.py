@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 
 import pytest
 
@@ -110,13 +111,13 @@ def test_a_dump_says_its_version_first() -> None:
         ("s.json", b"{,}", "not JSON: "),
         ("s.toml", b"executor = ", "not TOML: "),
         ("s.yaml", b"executor: [", "not YAML: "),
-        ("s.yaml", b"a:\n  - b\n c: d", "line 3, column 2: not YAML: "),
-        ("s.json", b"[" * 100_000, "not JSON: "),
-        ("s.yaml", b"[" * 10_000, "not YAML: "),
+        ("s.yaml", b"a:\n  - b\n c: d", ":3:2: not YAML: "),
+        ("s.json", b"[" * 100_000, ":1:101: nested deeper than 100 levels"),
+        ("s.yaml", b"[" * 10_000, ":1:101: nested deeper than 100 levels"),
         ("s.yaml", b"- retry", "expected a mapping with `version`, `layers` and `executor`, got list"),
         ("s.yaml", b"stack", "got str"),
         ("s.json", b"3", "got int"),
-        ("s.yaml", b"x" * (1 << 20) + b"y", "larger than 1048576 bytes; is this a stack?"),
+        ("s.yaml", b"x" * (1 << 20) + b"y", "larger than 1048576 bytes; is this the right file?"),
         ("s.ini", b"", "unknown kind of file '.ini'; name it .yaml, .toml or .json"),
         ("stack", b"", "unknown kind of file ''"),
     ],
@@ -126,7 +127,7 @@ def test_a_file_that_is_no_stack_is_refused_by_name(name: str, content: bytes | 
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigError) as caught:
         Stack.load(tmp_path / name)
-    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    assert str(caught.value).startswith(f"{tmp_path / name}:")
     assert said in str(caught.value)
 
 
@@ -137,7 +138,7 @@ def test_a_directory_is_no_file(tmp_path) -> None:
 
 
 def test_yaml_tags_make_nothing() -> None:
-    with pytest.raises(ConfigError, match=r"line 1, column 11: .*python/object/apply:os.system"):
+    with pytest.raises(ConfigError, match=r"line 1, column 11: .*a tag would make an object"):
         Stack.loads("executor: !!python/object/apply:os.system ['echo']")
 
 
@@ -146,8 +147,8 @@ def test_yaml_tags_make_nothing() -> None:
     [
         ("yaml", "layers: [retry]\nlayers: []\nexecutor: openai", "line 2, column 1: not YAML: "),
         ("yaml", "executor: openai\nlayers: [retry: {max: 1, max: 2}]", "line 2, column 26: not YAML: "),
-        ("json", '{"executor": "openai", "layers": ["retry"], "layers": []}', "not JSON: "),
-        ("toml", "executor = 'openai'\nlayers = ['retry']\nlayers = []", "not TOML: "),
+        ("json", '{"executor": "openai", "layers": ["retry"], "layers": []}', "line 1, column 45: not JSON: "),
+        ("toml", "executor = 'openai'\nlayers = ['retry']\nlayers = []", "line 3, column 12: not TOML: "),
     ],
 )
 def test_a_name_that_is_said_twice_is_refused_since_one_would_hide_the_other(spelling, text: str, place: str) -> None:
@@ -205,30 +206,30 @@ def test_a_missing_package_is_told_with_its_extra(module: str, act, extra: str, 
         ("executor:", "executor: expected an executor, got nothing"),
         ("executor: opnai", "executor: unknown executor 'opnai'; did you mean 'openai'?"),
         ("executor: retry", "executor: 'retry' is a layer, and an executor is expected here"),
-        ("layers: [retri]\nexecutor: openai", "layers.0: unknown layer 'retri'; did you mean 'retry'?"),
-        ("layers: [openai]\nexecutor: openai", "layers.0: 'openai' is an executor, and a layer is expected here"),
+        ("layers: [retri]\nexecutor: openai", "layers[0]: unknown layer 'retri'; did you mean 'retry'?"),
+        ("layers: [openai]\nexecutor: openai", "layers[0]: 'openai' is an executor, and a layer is expected here"),
         (
             "layers: [{retry: {}, timeout: {}}]\nexecutor: openai",
-            "layers.0: expected one layer, got a mapping of 2 names (retry, timeout); indent the options",
+            "layers[0]: expected one layer, got a mapping of 2 names (retry, timeout); indent the options",
         ),
-        ("layers: [{}]\nexecutor: openai", "layers.0: expected one layer, got a mapping of 0 names"),
-        ("layers: [[retry]]\nexecutor: openai", "layers.0: expected a layer, got list"),
+        ("layers: [{}]\nexecutor: openai", "layers[0]: expected one layer, got a mapping of 0 names"),
+        ("layers: [[retry]]\nexecutor: openai", "layers[0]: expected a layer, got list"),
         ("layers: retry\nexecutor: openai", "layers: expected a list, got str 'retry'"),
         ("layers: {retry: {}}\nexecutor: openai", "layers: expected a list, got dict"),
         ("executor: {openai: [1]}", "executor.openai: expected a mapping of options, got list"),
         ("layer: []\nexecutor: openai", "layer: unknown option; did you mean 'layers'?"),
-        ("1: 2\nexecutor: openai", "1: the name of an option is text, got int 1"),
+        ("1: 2\nexecutor: openai", "the name of an option is text, got int 1; put it in quotes if it is a name"),
         (
             "layers: [retry: {atempts: 3}]\nexecutor: openai",
-            "layers.0.retry.atempts: unknown option; did you mean 'attempts'?",
+            "layers[0].retry.atempts: unknown option; did you mean 'attempts'?",
         ),
         (
             "executor: {fallback: {targets: [{executor: openai}, {executor: openai, modle: a}]}}",
-            "executor.fallback.targets.1.modle: unknown option; did you mean 'model'?",
+            "executor.fallback.targets[1].modle: unknown option; did you mean 'model'?",
         ),
         (
             "executor: {fallback: {targets: [{executor: openai, layers: [timeout: {total: x}]}]}}",
-            "executor.fallback.targets.0.layers.0.timeout.total: expected a duration such as",
+            "executor.fallback.targets[0].layers[0].timeout.total: expected a duration such as",
         ),
         ("executor: {fallback: {targets: []}}", "executor.fallback.targets: a fallback needs at least one target"),
         ("version: 2\nexecutor: openai", "version: this Lamellar reads version 1 of the format, got int 2"),
@@ -242,7 +243,7 @@ def test_what_is_wrong_is_told_by_its_place(text: str, said: str, tmp_path) -> N
     (tmp_path / "s.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
         Stack.load(tmp_path / "s.yaml")
-    assert str(caught.value).startswith(f"{tmp_path / 's.yaml'}: {said}")
+    assert re.match(rf"{re.escape(str(tmp_path / 's.yaml'))}:\d+:\d+: {re.escape(said)}", str(caught.value))
     with pytest.raises(ConfigError) as caught:
         Stack.loads(text)
     assert said in str(caught.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,23 +16,34 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .elsewhere import mend_for
 from .errors import ConfigError
-from .masking import masked, scrub, show
+from .masking import masked, on_one_line, scrub, show
+from .strict import strictly
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema, ErrorDetails
 
     from .places import Place
 
 __all__ = ["Frozen", "describe_problems", "explain", "nearest", "schema_is_a_field"]
 
-_WHOLE_PATH = r"[A-Za-z_]\w*(?:[.\[][^\s:]*)?: "
-_PATH = r"[a-z_]\w*(?:\.\w+)*: "
+_WHOLE_PATH = r"[A-Za-z_][^\s:]*: "
+_LENGTHS = {"too_short": "item", "too_long": "item", "string_too_short": "character", "string_too_long": "character"}
+"""Complaints of pydantic about lengths, and what is counted."""
+
+_PATH = r"[a-z_]\w*(?:\.(?:[^\s.:]|:(?! ))+)*: "
+"""How a problem begins that names its place: names of options, and of what else mappings hold."""
 
 
 class Frozen(BaseModel):
     """A frozen pydantic model whose constructor raises `ConfigError`, never pydantic's own error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema, with numbers and switches that are not guessed out of something else."""
+        return strictly(handler(source))  # type: ignore[no-any-return]
 
     def __init__(self, /, *args: object, **data: Any) -> None:
         if args:
@@ -99,7 +110,8 @@ def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[st
     return [
         scrub(problem)
         for complaints in told.values()
-        for problem in dict.fromkeys(text for weight, text in complaints if weight == max(complaints)[0])
+        for text in dict.fromkeys(text for weight, text in complaints if weight == max(complaints)[0])
+        for problem in text.split("\n")
     ]
 
 
@@ -113,20 +125,26 @@ def _weight(detail: ErrorDetails, place: Place) -> int:
 
 def _tell(detail: ErrorDetails, place: Place) -> str:
     kind, found, context = detail["type"], detail.get("input"), detail.get("ctx", {})
-    location = ".".join(place.path)
+    path = tuple(on_one_line(each) for each in place.path)
+    location = ".".join(path)
     cause = context.get("error")
     if isinstance(cause, ConfigError):
-        return "\n".join(_join(place.path, problem) for problem in cause.problems)
+        return "\n".join(_join(path, problem) for problem in cause.problems)
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        mend = mend_for(place.path[-1], place.options)
-        return f"{location}: unknown option{f'; {mend}' if mend else nearest(place.path[-1], place.options)}"
+        mend = mend_for(path[-1], place.options)
+        return f"{location}: unknown option{f'; {mend}' if mend else nearest(path[-1], place.options)}"
     if kind == "missing":
         return f"{location}: required, but missing"
     if kind == "invalid_key":
         return f"{location}: the name of an option is text, got {show(found)}"
+    if kind in _LENGTHS:
+        return ": ".join(filter(None, (location, _length(kind, context, found))))
     if kind == "union_tag_invalid":
         tag = str(context["discriminator"]).strip("'")
         return f"{location}.{tag}: expected {context['expected_tags']}, got {show(context['tag'])}"
+    if kind == "union_tag_not_found":
+        tag = str(context["discriminator"]).strip("'")
+        return f"{location}.{tag}: required, but missing; it says which kind this is"
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     if kind != "value_error":
         expected = (
@@ -134,6 +152,14 @@ def _tell(detail: ErrorDetails, place: Place) -> str:
         )
         message = f"expected {expected}, got {show(found)}"
     return ": ".join(filter(None, (location, message)))
+
+
+def _length(kind: str, context: dict[str, Any], found: object) -> str:
+    """What is too short or too long, and by how much."""
+    bound, thing = context.get("min_length", context.get("max_length")), _LENGTHS[kind]
+    actual = context.get("actual_length", len(found) if isinstance(found, Sized) else None)
+    limit = "least" if "min_length" in context else "most"
+    return f"expected at {limit} {bound} {thing}{'' if bound == 1 else 's'}, got {'more' if actual is None else actual}"
 
 
 def _join(path: tuple[str, ...], problem: str) -> str:

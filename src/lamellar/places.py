@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-__all__ = ["Place", "locate"]
+__all__ = ["Place", "inside", "locate", "members"]
 
 _LABEL = re.compile(r"(str|int|float|bool|none|callable|bytes|any)$|[a-z\-]+\[.*\]$", re.DOTALL)
 """How pydantic calls a member of a union that is no model."""
@@ -41,27 +41,27 @@ def locate(location: Sequence[int | str], model: type[BaseModel]) -> Place:
     options: frozenset[str] = frozenset()
     here: Any = model
     for part in location:
-        members = _members(here)
-        if len(members) > 1:
-            label, here = _choose(members, str(part))
+        choices = members(here)
+        if len(choices) > 1:
+            label, here = _choose(choices, str(part))
             if label:
                 choice = tuple(path) if choice is None else choice
                 continue
         else:
-            here = members[0] if members else None
+            here = choices[0] if choices else None
         if part != "[key]":
             options = _options(here)
             path.append(str(part))
-            here = _inside(here, part)
+            here = inside(here, part)
     return Place(tuple(path), choice, options)
 
 
-def _members(annotation: Any) -> list[Any]:
+def members(annotation: Any) -> list[Any]:
     """The members of a union, None left out; anything else is alone."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in (Union, types.UnionType):
-        return [member for each in get_args(annotation) if each is not type(None) for member in _members(each)]
+        return [member for each in get_args(annotation) if each is not type(None) for member in members(each)]
     return [annotation]
 
 
@@ -88,7 +88,7 @@ def _options(annotation: Any) -> frozenset[str]:
     return frozenset([each.name for each in fields(annotation)]) if is_class else frozenset()
 
 
-def _inside(annotation: Any, part: int | str) -> Any:
+def inside(annotation: Any, part: int | str) -> Any:
     """The annotation of what stands at `part`, or None when that is not known."""
     if _is_model(annotation):
         field = annotation.model_fields.get(str(part))
