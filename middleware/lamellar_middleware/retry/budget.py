@@ -15,9 +15,10 @@ from lamellar.durations import Duration, seconds
 from lamellar.frozen import Frozen
 
 if TYPE_CHECKING:
+    from lamellar.build import BuildContext
     from lamellar.clock import Clock
 
-__all__ = ["BudgetLedger", "RetryBudget"]
+__all__ = ["BudgetLedger", "RetryBudget", "kept_ledger"]
 
 
 class RetryBudget(Frozen):
@@ -72,3 +73,10 @@ class BudgetLedger:
             return False
         self._current()[2] += 1
         return True
+
+
+def kept_ledger(budget: RetryBudget | None, context: BuildContext) -> BudgetLedger | None:
+    """The ledger of a budget, which goes on when a stack is reloaded; None without one."""
+    if budget is None:
+        return None
+    return context.keep(BudgetLedger, lambda: BudgetLedger(budget, context.clock), terms=budget)

@@ -31,15 +31,24 @@ class RetryExecutor(ExecutorWrapper):
         spec: The options.
         clock: Where the budget's time comes from.
         prefill: Whether the target's model goes on from a partial assistant message.
+        ledger: What its budget has seen already; by default nothing.
     """
 
-    def __init__(self, inner: LlmExecutor, spec: Retry, clock: Clock, *, prefill: bool = False) -> None:
+    def __init__(
+        self,
+        inner: LlmExecutor,
+        spec: Retry,
+        clock: Clock,
+        *,
+        prefill: bool = False,
+        ledger: BudgetLedger | None = None,
+    ) -> None:
         super().__init__(inner)
         self.spec = spec
         self.prefill = prefill
         # Only these ask for the time since the first attempt.
         self.timed = any(each is not None for each in (spec.window, spec.stop, spec.wait))
-        self._ledger = BudgetLedger(spec.budget, clock) if spec.budget is not None else None
+        self._ledger = BudgetLedger(spec.budget, clock) if ledger is None and spec.budget is not None else ledger
 
     async def _exec(
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None

@@ -104,7 +104,7 @@ class RetryRun(Generic[ResultT]):
         outcome: ResultT | ExecutorError | RejectedError | None = None
         try:
             outcome = await self._again(cause, onward or self._chat_req)
-            if onward is not None and not goes_on(outcome):
+            if onward is not None and outcome is not cause and not goes_on(outcome):
                 onward = None  # it takes no prefill after all
                 outcome = await self._ask(self._chat_req)
                 if isinstance(outcome, LamellarError):

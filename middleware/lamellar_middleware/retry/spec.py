@@ -11,6 +11,7 @@ from lamellar.coderef import CodeRef
 from lamellar.durations import Duration, seconds
 from lamellar.errors import ConfigError, ErrorKind, LamellarError
 from lamellar.frozen import Frozen
+from lamellar.order import Rank
 from lamellar.spec import LayerSpec
 
 from ..shared import OnInterrupt, check_kinds
@@ -19,6 +20,7 @@ from .budget import RetryBudget
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
     from lamellar.executor import LlmExecutor
+    from lamellar.lint.bounds import Bounds, Where
 
 __all__ = ["KindPolicy", "Retry", "RetryEvent"]
 
@@ -85,6 +87,7 @@ class Retry(LayerSpec):
     """
 
     kind: ClassVar[str] = "retry"
+    rank: ClassVar[Rank | None] = Rank.RETRY
     model_config = {"arbitrary_types_allowed": True}
 
     attempts: int = Field(default=3, ge=1)
@@ -117,11 +120,20 @@ class Retry(LayerSpec):
             raise ConfigError("window: more than zero seconds, or None for no bound")
         return self
 
+    def bounded(self, inner: Bounds, where: Where) -> Bounds:
+        """What is inside, as often as it is asked, and the waits between."""
+        from .bounds import retried
+
+        return retried(self, inner, continues=where.prefill and self.on_interrupt == "continue")
+
     def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
         """The retry loop."""
+        from .budget import kept_ledger
         from .executor import RetryExecutor
 
-        return RetryExecutor(inner, self, context.clock, prefill=context.prefill)
+        return RetryExecutor(
+            inner, self, context.clock, prefill=context.prefill, ledger=kept_ledger(self.budget, context)
+        )
 
     def identity(self) -> object:
         """Nothing: a retried answer is the target's own."""
