@@ -10,14 +10,15 @@ from pydantic import ValidationError
 
 from .errors import ConfigError
 from .frozen import explain, nearest
+from .plugin_errors import plugins_named
+from .plugins import GROUPS, Found, find_plugins, load_plugin, origin
 from .spec import ExecutorSpec, LayerSpec, Spec
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from collections.abc import Mapping
 
-__all__ = ["kinds", "lookup", "parse"]
+__all__ = ["available", "kinds", "lookup", "origin_of", "parse"]
 
-_GROUPS: dict[type[Spec], str] = {LayerSpec: "lamellar.layers", ExecutorSpec: "lamellar.executors"}
 _WORDS: dict[type[Spec], str] = {LayerSpec: "layer", ExecutorSpec: "executor"}
 _logger = logging.getLogger("lamellar.registry")
 
@@ -25,45 +26,64 @@ S = TypeVar("S", bound=Spec)
 
 
 @cache
-def _entry_points(group: str) -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
+def _everything() -> Mapping[type[Spec], Mapping[str, Found]]:
+    return find_plugins()
 
-    found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=group):
-        if point.name in found and found[point.name].value != point.value:
-            used = found[point.name].value
-            _logger.warning("two distributions register %r in %s; %s is used", point.name, group, used)
-            continue
-        found.setdefault(point.name, point)
-    return found
+
+def _registered(base: type[Spec]) -> Mapping[str, Found]:
+    return _everything()[base]
 
 
 def kinds(base: type[Spec]) -> tuple[str, ...]:
-    """The registered names of layers (`LayerSpec`) or executors (`ExecutorSpec`)."""
-    return tuple(sorted(_entry_points(_GROUPS[base])))
+    """The registered names of layers (`LayerSpec`) or executors (`ExecutorSpec`), of plugins that are broken too."""
+    return tuple(sorted(_registered(base)))
+
+
+def available(base: type[S]) -> dict[str, type[S]]:
+    """Every kind that can be used, with its class. A broken plugin is left out, and told of in a warning once.
+
+    Args:
+        base: `LayerSpec` or `ExecutorSpec`.
+    """
+    found: dict[str, type[S]] = {}
+    for kind in kinds(base):
+        try:
+            found[kind] = lookup(kind, base)
+        except ConfigError as error:
+            _warn_once(str(error))
+    return found
+
+
+@cache
+def _warn_once(problem: str) -> None:
+    _logger.warning("%s", problem)
 
 
 def lookup(kind: str, base: type[S]) -> type[S]:
     """The spec class that is registered as `kind`.
 
     Raises:
-        ConfigError: There is none of that name, or its plugin cannot be loaded; both are named.
+        ConfigError: There is none of that name, or its plugin cannot be used; the distribution that it comes with, and
+            how to mend it, are named.
     """
-    points = _entry_points(_GROUPS[base])
-    if kind not in points:
-        other = next((each for each in _GROUPS if each is not base and kind in _entry_points(_GROUPS[each])), None)
+    found = _registered(base)
+    if kind not in found:
+        other = next((each for each in GROUPS if each is not base and kind in _registered(each)), None)
         if other is not None:
             raise ConfigError(f"'{kind}' is {_a(other)}, and {_a(base)} is expected here")
-        raise ConfigError(f"unknown {_WORDS[base]} '{kind}'{nearest(kind, points)}")
-    try:
-        found = points[kind].load()
-    except Exception as error:
-        raise ConfigError(
-            f"the plugin '{kind}' ({points[kind].value}) cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise ConfigError(f"the plugin '{kind}' ({points[kind].value}) is not a {base.__name__}")
-    return found
+        raise ConfigError(f"unknown {_WORDS[base]} '{kind}'{nearest(kind, found)}")
+    for overruled in found[kind].overruled:
+        _warn_once(overruled)
+    return load_plugin(kind, found[kind], base)
+
+
+def origin_of(model: type[Spec]) -> str:
+    """Where a class of specs comes from: its place in the code, and the distribution that registers it."""
+    for named in _everything().values():
+        for point in named[model.kind].points if model.kind in named else ():
+            if point.module.partition(".")[0] == model.__module__.partition(".")[0]:
+                return origin(point)
+    return f"{model.__module__}:{model.__qualname__}"
 
 
 def _a(base: type[Spec]) -> str:
@@ -101,7 +121,8 @@ def parse(value: object, base: type[S]) -> S:
 def _make(model: type[S], options: object) -> S:
     if not isinstance(options, dict):
         raise ConfigError(f"{model.kind}: expected a mapping of options, got {type(options).__name__}")
-    try:
-        return model.model_validate(options)
-    except ValidationError as error:
-        raise explain(error, model, prefix=f"{model.kind}.") from None
+    with plugins_named(model):
+        try:
+            return model.model_validate(options)
+        except ValidationError as error:
+            raise explain(error, model, prefix=f"{model.kind}.") from None
