@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import CancelledError as FutureCancelledError
+from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -68,17 +69,19 @@ class _LoopThread:
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("a SyncExecutor was called from its own loop; call the asynchronous executor there")
-        with self._gate:
-            if self._closed:
-                work.close()
-                raise RejectedError(ErrorKind.CLOSED, "this executor is closed")
-            future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future: Future[T] | None = None
         try:
+            with self._gate:
+                if self._closed:
+                    work.close()
+                    raise RejectedError(ErrorKind.CLOSED, "this executor is closed")
+                future = asyncio.run_coroutine_threadsafe(work, self.loop)
             return future.result()
         except FutureCancelledError:
             raise RejectedError(ErrorKind.CLOSED, "the executor was closed while this call was under way") from None
         except BaseException:
-            future.cancel()
+            if future is not None:  # an interrupt may come at any line
+                future.cancel()
             raise
 
     def stop(self, executor: object) -> None:

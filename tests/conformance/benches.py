@@ -21,6 +21,7 @@ from lamellar.providers import (
     OpenAIResponses,
     Vertex,
 )
+from lamellar.reload import WatchedExecutor
 from lamellar.root import StackExecutor
 from lamellar.testing import Hang, Scripted, ScriptedExecutor, run_virtual
 from lamellar.testing.simulator import (
@@ -47,7 +48,7 @@ Scenario = Callable[["Bench"], Awaitable[None]]
 class Bench(ABC):
     """One subject, built, over a leaf that behaves in one named way for every call."""
 
-    executor: StackExecutor
+    executor: StackExecutor | WatchedExecutor
     model = "m"
 
     @abstractmethod
@@ -75,8 +76,8 @@ class Bench(ABC):
             await scenario(self)
             gc.collect()
             await self.eventually(lambda: self.upstream_open() == 0, "every provider's stream is closed")
-            assert not self.executor._streams
-            assert not self.executor._calls
+            shown = self.executor.snapshot()["stack"]
+            assert (shown["calls"], shown["streams"]) == (0, 0)
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         await asyncio.gather(*others, return_exceptions=True)
 

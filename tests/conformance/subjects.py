@@ -37,6 +37,8 @@ from lamellar.middleware import (
     Transform,
 )
 
+from .followed import Followed
+
 Leaf = LlmExecutor | ExecutorSpec
 
 
@@ -181,7 +183,7 @@ class Subject:
     """
 
     name: str
-    stack: Callable[[Leaf], Stack]
+    stack: Callable[[Leaf], Stack | Followed]
     whole: bool = False
 
     def __str__(self) -> str:
@@ -210,6 +212,11 @@ IN_A_FILE = Subject("cache-in-a-file", _layered(lambda: Cache(store={"sqlite": {
 
 SUBJECTS = [
     Subject("leaf", Stack),
+    Subject("followed", lambda leaf: Followed(Stack(leaf))),
+    Subject(
+        "followed-with-limits",
+        lambda leaf: Followed(Stack(Retry(attempts=1), ConcurrencyLimit(limit=5), RateLimit(), Fallback(leaf, leaf))),
+    ),
     *[Subject(name, _layered(make)) for name, make in LAYERS.items()],
     *[Subject(name, _layered(make), whole=True) for name, make in WHOLE.items()],
     *[Subject(name, _composed(make)) for name, make in COMPOSITES.items()],
