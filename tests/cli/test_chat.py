@@ -136,6 +136,32 @@ class TestText:
             os.close(slave)
 
 
+class TestReasoning:
+    def test_it_is_shown_on_standard_error_when_asked(self, tmp_path):
+        answer = Answer(TEXT, reasoning="Think of dust.\nAnd of air.")
+        hidden, shown, whole = ask_each(tmp_path, [answer] * 3, [], ["--reasoning"], ["--reasoning", "--no-stream"])
+        assert {result.out for result in (hidden, shown, whole)} == {f"{TEXT}\n"}
+        assert hidden.err == ""
+        assert shown.err == whole.err == "reasoning: Think of dust.\nAnd of air.\n"
+
+    def test_it_is_dimmed_on_a_terminal_and_labeled_where_there_are_no_styles(self, tmp_path):
+        assert self.on_a_terminal(tmp_path) == b"\x1b[2mHm.\x1b[22m\r\nBlue.\r\n"
+        assert self.on_a_terminal(tmp_path, NO_COLOR="1") == b"reasoning: Hm.\r\nBlue.\r\n"
+        assert self.on_a_terminal(tmp_path, TERM="dumb") == b"reasoning: Hm.\r\nBlue.\r\n"
+
+    def on_a_terminal(self, folder, **env):
+        with ProviderSimulator([Answer("Blue.", reasoning="Hm.")]) as simulator:
+            command = [sys.executable, "-m", "lamellar", "chat", "-c", stack_file(folder, simulator), "-m", "a", "hi"]
+            master, slave = pty.openpty()
+            own = environment(**{"TERM": "xterm", **env})
+            with subprocess.Popen([*command, "--reasoning"], stdin=slave, stdout=slave, stderr=slave, env=own) as it:
+                assert it.wait(20) == 0
+            shown = os.read(master, 1000)
+            os.close(master)
+            os.close(slave)
+        return shown
+
+
 class TestJson:
     def test_success(self, tmp_path):
         call = ToolCall(call_id="c1", fn_name="weather", fn_arguments={"city": "Köln"})
@@ -267,8 +293,8 @@ class TestLeaving:
 RESTARTING = """
 import asyncio, sys
 from lamellar.chat.events import Chunk, End, Restart
-from lamellar.cli.chat import show_stream
-from lamellar.cli.terminal import Screen
+from lamellar.cli.asking import show_stream
+from lamellar.cli.showing import Display
 from lamellar.errors import ErrorKind
 from lamellar.testing import ScriptedExecutor
 from lamellar import ChatRequest
@@ -277,7 +303,7 @@ steps = (Chunk("Half an ans"), Restart("backup", "gpt-4.1-mini", ErrorKind.TRUNC
 
 async def main():
     events = await ScriptedExecutor(steps).exec_chat_stream_events("any", ChatRequest.from_user("hi"))
-    await show_stream(events, Screen())
+    await show_stream(events, Display(reasoning=False))
 
 asyncio.run(main())
 """

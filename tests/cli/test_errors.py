@@ -58,18 +58,28 @@ class TestUsage:
         assert result.code == 2
         assert result.err.startswith("error: the prompt on standard input is not UTF-8 text (byte 3)")
 
-    def test_no_prompt_on_a_terminal_and_a_closed_standard_input(self):
+    def test_a_closed_standard_input(self):
         script = (
-            "import sys; from lamellar.cli import main\n"
-            "sys.stdin.isatty = lambda: True\n"
-            "codes = [main()]\n"
-            "sys.stdin = None\n"
-            "print(*codes, main(), main([*sys.argv[1:], '-']))"
+            "import sys; from lamellar.cli import main; sys.stdin = None; print(main(), main([*sys.argv[1:], '-']))"
         )
         result = lamellar("chat", "-c", "stack.yaml", "-m", "any", script=script)
-        assert result.out == "2 2 2\n"
-        assert result.err.count("error: no prompt: write it as the last argument") == 2
-        assert result.err.count("error: no prompt: standard input is closed") == 1
+        assert result.out == "2 2\n"
+        assert result.err.count("error: no prompt: standard input is closed") == 2
+
+    def test_what_belongs_to_one_question_and_what_to_a_conversation(self):
+        on_a_terminal = "import sys; from lamellar.cli import main; sys.stdin.isatty = lambda: True; sys.exit(main())"
+        as_json = lamellar("chat", "-m", "any", "--json", script=on_a_terminal)
+        assert (as_json.code, as_json.out) == (2, "")
+        assert as_json.err.startswith("error: --json answers one question")
+        remembered = lamellar("chat", "-m", "any", "--history", "lines", "Why?")
+        assert (remembered.code, remembered.out) == (2, "")
+        assert remembered.err.startswith("error: --history belongs to a conversation")
+
+    def test_a_conversation_whose_stack_is_wrong_does_not_begin(self, tmp_path):
+        on_a_terminal = "import sys; from lamellar.cli import main; sys.stdin.isatty = lambda: True; sys.exit(main())"
+        missing = lamellar("chat", "-m", "any", "-c", tmp_path / "none.yaml", script=on_a_terminal)
+        assert (missing.code, missing.out) == (2, "")
+        assert missing.err == f"error: {tmp_path}/none.yaml: cannot be read: No such file or directory\n"
 
 
 class TestStackFiles:
@@ -80,7 +90,7 @@ class TestStackFiles:
         )
         assert (missing.code, missing.out) == (directory.code, directory.out) == (2, "")
         assert missing.err == f"error: {tmp_path}/none.yaml: cannot be read: No such file or directory\n"
-        assert directory.err == f"error: {tmp_path}/stack.yaml: cannot be read: Is a directory\n"
+        assert directory.err == f"error: {tmp_path}/stack.yaml: cannot be read: it is a directory\n"
 
     def test_the_process_itself_exits_with_2(self, tmp_path):
         result = chat(tmp_path / "none.yaml")
@@ -104,7 +114,7 @@ class TestStackFiles:
         results = lamellar_each(*[["chat", "-c", file, "-m", "any", "hi"] for file in files])
         for file, (_, said), result in zip(files, mistakes, results, strict=True):
             assert (result.code, result.out) == (2, "")
-            assert result.err.startswith(f"error: {file}: ")
+            assert result.err.startswith(f"error: {file}:")
             assert all(part in result.err for part in said), result.err
 
     def test_a_missing_key_names_its_variable(self, tmp_path):

@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         from .app import run
+
+        return run(arguments)
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in _NEEDED:
             raise
@@ -32,4 +34,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    return run(arguments)

@@ -11,11 +11,17 @@ import typer
 import typer.main
 
 from .._version import __version__
+from .batch import batch
 from .chat import chat
+from .check import check
 from .demo import demo
+from .graph import graph
+from .init import init
 from .models import models
+from .plugins import plugins
 from .providers import providers
 from .report import INTERRUPTED, USAGE, quiet_pipe, reported, tell_usage
+from .schema import schema
 from .terminal import prepare_streams
 from .yardstick import yardstick
 
@@ -30,7 +36,11 @@ show what a stack does, and ask one a question.
 _EPILOG = """\b
 Begin here:
   lamellar demo                                     no keys, no network, a few seconds
+  lamellar init                                     a stack to begin with, explained
   lamellar chat -c stack.yaml -m MODEL "Hello"      one question to your own stack
+  lamellar chat -c stack.yaml -m MODEL              a conversation with it
+  lamellar check stack.yaml                         what is doubtful in it, and its worst case
+  lamellar graph stack.yaml                         what a stack looks like
 
 \b
 Exit codes:
@@ -47,7 +57,7 @@ app = typer.Typer(
     epilog=_EPILOG,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
@@ -71,10 +81,16 @@ def _lamellar(
 
 
 app.command("demo")(reported(demo))
-app.command("yardstick")(reported(yardstick))
+app.command("init", epilog=init.__dict__["epilog"])(reported(init))
 app.command("chat", epilog=chat.__dict__["epilog"])(reported(chat))
 app.command("models", epilog=models.__dict__["epilog"])(reported(models))
 app.command("providers", epilog=providers.__dict__["epilog"])(reported(providers))
+app.command("check", epilog=check.__dict__["epilog"])(reported(check))
+app.command("graph", epilog=graph.__dict__["epilog"])(reported(graph))
+app.command("batch", epilog=batch.__dict__["epilog"])(reported(batch))
+app.command("schema", epilog=schema.__dict__["epilog"])(reported(schema))
+app.command("plugins", epilog=plugins.__dict__["epilog"])(reported(plugins))
+app.command("yardstick", short_help="Put sixteen faults to the preset stack.")(reported(yardstick))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -1,34 +1,34 @@
-"""`lamellar chat`: one question to a stack."""
+"""`lamellar chat`: one question to a stack, or a conversation with it."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..chat.events import Chunk, End, Restart
+from ..chat.request import ChatRequest
 from ..errors import LamellarError
-from .attempts import attempts_data, print_attempts, usage_data
+from .answers import answer_data, print_json
+from .asking import ask, ask_for_json
+from .completion import model_names
+from .question import attachments, is_typed_in, read_prompt
 from .report import UsageError, error_data, exit_code, tell
-from .terminal import Screen, console
+from .showing import Display
+from .stack_file import StackName, load_stack
 
 if TYPE_CHECKING:
-    from ..chat.request import ChatRequest
-    from ..chat.response import ChatResponse, StopReason
-    from ..root import StackExecutor
-    from ..stack import Stack
-    from ..stream import LlmEventStream
+    from .talk import Conversation
 
-__all__ = ["answer_data", "chat", "show_stream"]
+__all__ = ["answer_data", "chat"]
 
 
 def chat(
     prompt: Annotated[
         str | None,
-        typer.Argument(help="The question; `-` reads it from standard input, as does leaving it out in a pipe."),
+        typer.Argument(
+            help="The question; `-` reads it from standard input, as does leaving it out in a pipe. Without one, on a "
+            "terminal, it is a conversation."
+        ),
     ] = None,
     config: Annotated[
         str | None,
@@ -39,11 +39,30 @@ def chat(
             help="The stack: a YAML, TOML or JSON file. Without one, the provider is found by the model's name.",
         ),
     ] = None,
+    name: StackName = None,
     model: Annotated[
         str | None,
-        typer.Option("-m", "--model", metavar="MODEL", help="The model; a target with its own model replaces it."),
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="MODEL",
+            autocompletion=model_names,
+            help="The model; a target with its own model replaces it.",
+        ),
     ] = None,
     system: Annotated[str | None, typer.Option("--system", metavar="TEXT", help="A system prompt.")] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image", metavar="FILE", help="Attach an image to the question, or to the first one; may be repeated."
+        ),
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file", metavar="FILE", help="Attach a PDF, an image, sound or a text file likewise; may be repeated."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object: the answer, or the error, and the attempts.")
     ] = False,
@@ -53,22 +72,67 @@ def chat(
             "--stream/--no-stream", help="Show the answer as it comes (the default), or whole.", show_default=False
         ),
     ] = True,
+    reasoning: Annotated[
+        bool | None,
+        typer.Option(
+            "--reasoning/--no-reasoning",
+            help="Show the reasoning, where the model gives it, on standard error. A conversation shows it by default.",
+            show_default=False,
+        ),
+    ] = None,
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Print the attempts afterwards, on standard error.")
+        bool,
+        typer.Option(
+            "-v",
+            "--verbose",
+            help="Print the attempts afterwards, on standard error; in a conversation also what was spent.",
+        ),
     ] = False,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            "--history", metavar="FILE", help="Remember what is typed in a conversation in this file, for the next one."
+        ),
+    ] = None,
 ) -> int:
-    """Ask a stack one question.
+    """Ask a stack one question, or talk with it.
 
     The answer goes to standard output as it comes. Everything else goes to standard error. Keys come from the
     environment variables that the stack names. Without a stack file the provider is found by the model's name, such as
     claude-haiku-4-5 or groq::llama-3.3-70b-versatile, and retried with care.
+
+    Without a question, on a terminal, it is a conversation: each line is a turn, and what was said goes back with the
+    next one. /help lists its commands; Ctrl-C stops the answer that is running, Ctrl-D leaves.
     """
     try:
-        return _chat(prompt, config, model, system, as_json=as_json, stream=stream, verbose=verbose)
+        if model is None:
+            raise UsageError("no model: pass one with -m, such as -m gpt-4o-mini", "chat")
+        if is_typed_in(prompt):
+            if as_json:
+                raise UsageError("--json answers one question: write it as the last argument, or pipe it in", "chat")
+            from .talk import Conversation
+
+            return _talk(
+                Conversation(model, system=system, attached=attachments(image or (), file or ())),
+                config,
+                name,
+                history,
+                Display(reasoning=reasoning is not False),
+                stream=stream,
+                verbose=verbose,
+            )
+        if history is not None:
+            raise UsageError("--history belongs to a conversation: leave the question out", "chat")
+        question = (*attachments(image or (), file or ()), read_prompt(prompt))
+        request = ChatRequest.from_user(question).with_system(system)
+        executor = load_stack(config, name, command="chat").build()
+        if as_json:
+            return ask_for_json(executor, model, request, stream=stream)
+        return ask(executor, model, request, Display(reasoning=bool(reasoning)), stream=stream, verbose=verbose)
     except LamellarError as error:
         if not as_json or isinstance(error, UsageError):
             raise
-        _print_json(error_data(error))
+        print_json(error_data(error))
         tell(error, table=False)
         return exit_code(error)
 
@@ -76,174 +140,29 @@ def chat(
 chat.__dict__["epilog"] = """\b
 Examples:
   lamellar chat -m gpt-4o-mini "Why is the sky blue?"
-  lamellar chat -m groq::llama-3.3-70b-versatile "And at dusk?"
+  lamellar chat -m groq::llama-3.3-70b-versatile
   lamellar chat -c stack.yaml -m gpt-4o-mini -v "Why is the sky blue?"
   git diff | lamellar chat -c stack.yaml -m gpt-4o-mini --system "Review this patch." -
+  lamellar chat -m gpt-4o-mini --image cat.png "What is on this picture?"
   lamellar chat -c stack.yaml -m gpt-4o-mini --json "Hello" | jq .attempts
 """
 
 
-def _chat(
-    prompt: str | None,
+def _talk(
+    conversation: Conversation,
     config: str | None,
-    model: str | None,
-    system: str | None,
+    name: str | None,
+    history: str | None,
+    display: Display,
     *,
-    as_json: bool,
     stream: bool,
     verbose: bool,
 ) -> int:
-    if model is None:
-        raise UsageError("no model: pass one with -m, such as -m gpt-4o-mini", "chat")
-    from ..chat.request import ChatRequest
-    from ..stack import Stack
+    from ..sync import SyncExecutor
+    from .talk import NAMES, KeyboardLines, Talk
 
-    request = ChatRequest.from_user(_read_prompt(prompt)).with_system(system)
-    executor = (_default_stack() if config is None else Stack.load(config)).build()
-    if as_json:
-        answer = asyncio.run(_collect(executor, model, request, stream=stream))
-        _print_json(answer_data(answer))
-        return 0
-    return _Talk(verbose=verbose).run(executor, model, request, stream=stream)
-
-
-def _default_stack() -> Stack:
-    from ..providers import Auto
-    from ..stack import Stack
-
-    return Stack.preset(Auto())
-
-
-def _read_prompt(prompt: str | None) -> str:
-    if prompt is None and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError("no prompt: write it as the last argument, or pass - and pipe it in", "chat")
-    if prompt in (None, "-"):
-        if sys.stdin is None:
-            raise UsageError("no prompt: standard input is closed", "chat")
-        try:
-            prompt = sys.stdin.buffer.read().decode().rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise UsageError(f"the prompt on standard input is not UTF-8 text (byte {error.start})", "chat") from None
-        except OSError as error:
-            raise UsageError(f"the prompt on standard input cannot be read: {error.strerror}", "chat") from None
-    try:
-        str(prompt).encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"the prompt is not UTF-8 text (character {error.start})", "chat") from None
-    if not str(prompt).strip():
-        raise UsageError("the prompt is empty", "chat")
-    return str(prompt)
-
-
-async def _collect(executor: StackExecutor, model: str, request: ChatRequest, *, stream: bool) -> ChatResponse:
-    async with executor:
-        if not stream:
-            return await executor.exec_chat_response(model, request)
-        return await (await executor.exec_chat_stream_events(model, request)).collect()
-
-
-class _Talk:
-    """One question and its answer on a terminal or in a pipe.
-
-    Args:
-        verbose: Whether to print the attempts afterwards.
-    """
-
-    def __init__(self, *, verbose: bool) -> None:
-        self._verbose = verbose
-        self._screen = Screen()
-        self._err = console(stderr=True)
-
-    def run(self, executor: StackExecutor, model: str, request: ChatRequest, *, stream: bool) -> int:
-        """Ask, show, and say what went wrong."""
-        try:
-            return asyncio.run(self._ask(executor, model, request, stream=stream))
-        except LamellarError as error:
-            self._screen.end_line()
-            tell(error, partial=self._screen.printed)
-            return exit_code(error)
-        except KeyboardInterrupt:
-            self._screen.end_line()
-            raise
-
-    async def _ask(self, executor: StackExecutor, model: str, request: ChatRequest, *, stream: bool) -> int:
-        async with executor:
-            if stream:
-                events = await executor.exec_chat_stream_events(model, request)
-                self._finish(await show_stream(events, self._screen))
-                attempts = events.attempts
-            else:
-                response = await executor.exec_chat_response(model, request)
-                self._screen.write(response.text)
-                end = End(response.stop_reason, response.usage, response.content)
-                attempts = response.attempts
-                self._finish(end)
-        if self._verbose:
-            if attempts:
-                print_attempts(self._err, attempts)
-            else:
-                self._err.print("note: answered from the cache; nobody was asked")
-        return 0
-
-    def _finish(self, end: End) -> None:
-        """End the line, and say what the text alone does not tell."""
-        self._screen.end_line()
-        for call in end.tool_calls:
-            self._screen.write(f"{call.fn_name}({json.dumps(call.fn_arguments, ensure_ascii=False)})\n")
-        if not self._screen.printed:
-            self._err.print("note: the answer is empty")
-        note = _stopped_early(end.stop_reason)
-        if note:
-            self._err.print(f"note: {note}")
-
-
-async def show_stream(events: LlmEventStream, screen: Screen) -> End:
-    """Write the text of `events` to `screen` as it comes; its `End`."""
-    end = End()
-    async with events:
-        async for event in events:
-            if isinstance(event, Chunk):
-                screen.write(event.content)
-            elif isinstance(event, Restart):
-                # On standard output, where the broken text stands: whoever reads that must know, in a file too.
-                screen.end_line()
-                where = event.target or event.model
-                screen.write(
-                    f"\n--- {event.reason}: the answer above was broken off; it starts over at {where} ---\n\n"
-                )
-            elif isinstance(event, End):
-                end = event
-    return end
-
-
-def _stopped_early(reason: StopReason | None) -> str | None:
-    if reason == "max_tokens":
-        return "the answer stops here because it reached its bound on tokens"
-    if reason == "content_filter":
-        return "the provider's content filter ended the answer here"
-    return None
-
-
-def answer_data(answer: ChatResponse) -> dict[str, Any]:
-    """`answer` as JSON data."""
-    reason = answer.stop_reason
-    return {
-        "text": answer.text,
-        "reasoning": answer.reasoning_content,
-        "tool_calls": [call.model_dump(mode="json", exclude_none=True) for call in answer.tool_calls],
-        "model": answer.model,
-        "provider": answer.provider,
-        "provider_model": answer.provider_model,
-        "stop_reason": None if reason is None else {"kind": str(reason), "raw": reason.raw},
-        "usage": usage_data(answer.usage),
-        "response_id": answer.response_id,
-        "cached": answer.cached,
-        "attempts": attempts_data(answer.attempts),
-    }
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    readable = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    text = json.dumps(data, indent=2, ensure_ascii=not readable)
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    lines = KeyboardLines(history, words=NAMES)
+    with SyncExecutor(load_stack(config, name, command="chat").build()) as executor:
+        through = f" through {config}" if config is not None else ""
+        display.say(f"Talking to {conversation.model}{through}. /help lists the commands, Ctrl-D leaves.")
+        return Talk(executor, conversation, lines, display, stream=stream, verbose=verbose).run()

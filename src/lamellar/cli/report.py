@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO
 
 from rich.text import Text
 
@@ -30,6 +30,7 @@ __all__ = [
     "reported",
     "tell",
     "tell_usage",
+    "told",
 ]
 
 FAILED = 1
@@ -125,13 +126,27 @@ def error_data(error: LamellarError) -> dict[str, Any]:
     return {"error": data, "attempts": attempts_data(error.attempts)}
 
 
+def told(say: Callable[[], object]) -> None:
+    """Say something on standard error, unless that cannot be written: a command does not fail for its own words."""
+    try:
+        say()
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
+
+
 def quiet_pipe() -> int:
     """The reader of our output has left (`| head`): leave too, without a word."""
-    # The interpreter flushes standard output once more when it ends; that must not fail again.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
-            os.dup2(nowhere, stream.fileno())
+            _discard(stream)
     return BROKEN_PIPE
+
+
+def _discard(stream: TextIO) -> None:
+    """Have nothing fail that is still written there: the interpreter flushes once more when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -58,20 +58,32 @@ def seconds(value: float | None) -> str:
 
 
 class Screen:
-    """Standard output for an answer that comes in pieces: each is shown at once."""
+    """Where text comes in pieces, each shown at once: standard output, or standard error.
 
-    def __init__(self) -> None:
-        self._terminal = sys.stdout.isatty()
+    Args:
+        stderr: Whether it is standard error.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        self._stream = sys.stderr if stderr else sys.stdout
+        self.is_terminal = self._stream.isatty()
+        out = console(stderr=stderr)
+        self.is_styled = out.is_terminal and not (out.is_dumb_terminal or out.no_color or out.legacy_windows)
         self._last = "\n"
         self.printed = False
 
-    def write(self, text: str) -> None:
-        """Show a piece."""
-        if self._terminal:
+    @property
+    def at_line_start(self) -> bool:
+        """Whether the last piece ended its line."""
+        return self._last == "\n"
+
+    def write(self, text: str, *, dim: bool = False) -> None:
+        """Show a piece; dimmed, if asked, where there is a terminal that can."""
+        if self.is_terminal:
             text = plain(text)
         if text:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            self._stream.write(f"\x1b[2m{text}\x1b[22m" if dim and self.is_styled else text)
+            self._stream.flush()
             self._last = text[-1]
             self.printed = True
 
@@ -79,5 +91,5 @@ class Screen:
         """Go to a new line, unless there already."""
         if self._last != "\n":
             self._last = "\n"
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+            self._stream.write("\n")
+            self._stream.flush()
