@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from lamellar.errors import ConfigError
 from lamellar.providers import OpenAI
+from lamellar.rates import Rate
 from lamellar.registry import kinds, lookup
 from lamellar.secrets import Secret
 from lamellar.spec import ExecutorSpec, LayerSpec, Spec
@@ -135,6 +136,8 @@ def _values(annotation: Any) -> Iterator[Any]:
         yield from annotation
     elif annotation is Secret:
         yield from ({"env": "SOME_KEY"}, {"file": "/run/secrets/key"})
+    elif annotation is Rate:
+        yield "500/min"
     elif annotation is Target:
         yield Target(OpenAI(), model="gpt-4o-mini")
     elif annotation is ExecutorSpec:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
+from tests.pictures.gallery import shadowed
 
 from lamellar.chat.options import ChatOptions
-from lamellar.middleware import Fallback, Retry, Target, Timeout
+from lamellar.middleware import Balance, Fallback, Hedge, Retry, Target, Timeout
 from lamellar.providers import OpenAI
 from lamellar.stack import Stack
 from lamellar.testing import ScriptedExecutor
@@ -78,3 +79,39 @@ def test_long_values_are_cut_and_secrets_are_not_shown() -> None:
     assert "open-sesame" not in shown
     assert "..." in shown
     assert "x" * 60 not in shown
+
+
+def test_what_leads_to_a_target_is_told_where_the_order_does_not_say_it() -> None:
+    stack = Stack(Fallback(Balance(OpenAI(), OpenAI(), weights=(3, 1)), Hedge(OpenAI(), Target(OpenAI(), model="b"))))
+    assert stack.describe() == tree(
+        """
+        stack
+        └─ fallback
+           ├─ target balance
+           │  └─ balance weights=(3.0, 1.0)
+           │     ├─ [weight 3] target openai
+           │     │  └─ openai
+           │     └─ [weight 1] target openai
+           │        └─ openai
+           └─ target hedge
+              └─ hedge
+                 ├─ target openai
+                 │  └─ openai
+                 └─ [2: after 2s] target openai/b
+                    └─ openai
+        """
+    )
+
+
+def test_what_a_layer_leads_to_stands_before_the_next_plate() -> None:
+    assert shadowed().describe() == tree(
+        """
+        stack
+        └─ retry
+           └─ shadow
+              ├─ [copy] target openai/new
+              │  └─ openai
+              └─ timeout total=5
+                 └─ openai
+        """
+    )

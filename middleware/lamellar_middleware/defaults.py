@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from lamellar.chat.options import ChatOptions, OptionFields
+from lamellar.chat.declared import DeclaredOptions, OptionFields
+from lamellar.chat.options import ChatOptions
 from lamellar.executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
 from lamellar.frozen import Frozen
 from lamellar.identity import identity_of_options
@@ -49,7 +50,8 @@ class Defaults(OptionFields, SystemField, LayerSpec):
         cache_control: Marks the whole prompt as cacheable by the provider.
         prompt_cache_key: Routes equal prefixes to the same cache of the provider.
         normalize_reasoning_content: Lift an inline ``<think>`` block out of the text into the reasoning.
-        extra_headers: Headers added to the request.
+        extra_headers: Headers added to the request. A value may be `{env: NAME}` or `{file: path}`; one that holds a
+            credential, such as `authorization`, is a secret.
         extra_body: JSON merged into the request's body last.
         capture_raw_body: Keep the provider's body in `ChatResponse.raw`.
 
@@ -58,14 +60,15 @@ class Defaults(OptionFields, SystemField, LayerSpec):
     """
 
     kind: ClassVar[str] = "defaults"
+    asks_once: ClassVar[bool] = True
 
-    def options(self) -> ChatOptions:
-        """What is said here, as options of a call."""
-        return ChatOptions(**{name: value for name, value in self if name != "system" and value is not None})
+    def options(self) -> DeclaredOptions:
+        """What is said here, but for the system prompt."""
+        return DeclaredOptions(**{name: value for name, value in self if name != "system" and value is not None})
 
     def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
         """The layer at work."""
-        return DefaultsExecutor(inner, self.options(), self.system)
+        return DefaultsExecutor(inner, self.options().resolved(self.kind), self.system)
 
     def identity(self) -> object:
         """What is sent where the caller does not say otherwise."""

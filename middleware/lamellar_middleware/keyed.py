@@ -112,6 +112,23 @@ class Keyed(Generic[StateT]):
                 found = tuple(self._states.values())
             yield from found
 
+    def succeed(self, old: Keyed[StateT], copy: Callable[[StateT, StateT], None]) -> None:
+        """Begin with the states of another, if both are kept apart in one way.
+
+        Args:
+            old: The other.
+            copy: Told each new state and the old one of its key.
+        """
+        if self._only is not None and old._only is not None:
+            copy(self._only, old._only)
+        elif self._per == old._per:
+            with old._lock:
+                found = list(old._states.items())[-self.most :]
+            for key, (label, state) in found:
+                made = self._make(label)
+                copy(made, state)
+                self._states[key] = (label, made)
+
     def _key(self, model: str, options: ChatOptions | None) -> tuple[str | None, ...]:
         scope = current_scope()
         call = scope.context if scope is not None else options.call if options is not None else None

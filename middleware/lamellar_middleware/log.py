@@ -52,6 +52,7 @@ class Log(LayerSpec):
     """
 
     kind: ClassVar[str] = "log"
+    asks_once: ClassVar[bool] = True
 
     level: Level = "INFO"
     failure_level: Level = "WARNING"

@@ -46,6 +46,7 @@ def own_or_shared(
     *,
     differ: str = "which differ",
     same: Sequence[str] = (),
+    renew: Callable[[SharedT, SharedT], None] | None = None,
 ) -> SharedT:
     """The state of a layer: one of its own, or the one that is shared under its name.
 
@@ -56,13 +57,14 @@ def own_or_shared(
         context: What is shared, by name.
         differ: What is wrong where two do not agree, for the error.
         same: The options they must agree on, two or more, where the error is to list them.
+        renew: Told a new state and the old one of a reloaded stack where the terms have changed (`BuildContext.keep`).
 
     Raises:
         ConfigError: Something else is shared under that name, or on other terms.
     """
     if spec.share is None:
-        return make()
-    found = context.share(spec.share, kind, make)
+        return context.keep(kind, make, terms=spec.terms(), renew=renew)
+    found = context.share(spec.share, kind, make, terms=spec.terms(), renew=renew)
     if found.spec.terms() != spec.terms():
         options = f"{', '.join(same[:-1])} and {same[-1]}" if same else "options"
         raise ConfigError(

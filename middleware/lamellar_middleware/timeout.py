@@ -17,6 +17,7 @@ from lamellar.deadline import exec_within
 from lamellar.durations import Duration, seconds
 from lamellar.errors import ConfigError
 from lamellar.executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
+from lamellar.order import Rank
 from lamellar.scope import current_scope
 from lamellar.spec import LayerSpec
 from lamellar.watch import AttemptLimits
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lamellar.build import BuildContext
     from lamellar.chat.options import ChatOptions
     from lamellar.chat.request import ChatRequest
+    from lamellar.lint.bounds import Bounds, Where
 
 __all__ = ["Timeout", "TimeoutExecutor"]
 
@@ -51,6 +53,7 @@ class Timeout(LayerSpec):
     """
 
     kind: ClassVar[str] = "timeout"
+    rank: ClassVar[Rank | None] = Rank.TOTAL
 
     total: Duration | None = None
     connect: Duration | None = None
@@ -78,12 +81,24 @@ class Timeout(LayerSpec):
 
     def context(self, context: BuildContext) -> BuildContext:
         """The limits of the attempts below: what is said here wins over what was said further out."""
+        return context.inside(limits=self.limits_below(context.limits))
+
+    def limits_below(self, limits: AttemptLimits) -> AttemptLimits:
+        """These limits, with what is said here in their place."""
         said = {
             name: None if (value := getattr(self, name)) is None else seconds(value)
             for name in AttemptLimits._fields
             if name in self.model_fields_set
         }
-        return context.inside(limits=context.limits._replace(**said))
+        return limits._replace(**said)
+
+    def standing(self) -> Rank | None:
+        """Only a bound on the whole call acts where it stands."""
+        return None if self.total is None else self.rank
+
+    def bounded(self, inner: Bounds, where: Where) -> Bounds:
+        """What is inside, ended when the total is over."""
+        return inner if self.total is None else inner.within(seconds(self.total))
 
     def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
         """The bound on the whole call; without one there is nothing to do here at run time."""

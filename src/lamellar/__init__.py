@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     )
     from .executor import CompositeExecutor, ExecutorWrapper, LlmExecutor, Operation, walk, when_finished
     from .rate_limits import RateLimits, RateLimitState
+    from .rates import Rate
+    from .reload import Reload, WatchedExecutor
     from .root import StackExecutor
     from .secrets import Secret
     from .sizes import Size
@@ -112,8 +114,10 @@ _HOMES = {
     ),
     "executor": ("CompositeExecutor", "ExecutorWrapper", "LlmExecutor", "Operation", "walk", "when_finished"),
     "rate_limits": ("RateLimitState", "RateLimits"),
+    "reload": ("Reload", "WatchedExecutor"),
     "root": ("StackExecutor",),
     "secrets": ("Secret",),
+    "rates": ("Rate",),
     "sizes": ("Size",),
     "source": ("EventSource", "Finish", "InnerSource"),
     "spec": ("ExecutorSpec", "LayerSpec"),
@@ -161,11 +165,13 @@ __all__ = [
     "Outcome",
     "Progress",
     "PromptDetails",
+    "Rate",
     "RateLimitState",
     "RateLimits",
     "ReasoningChunk",
     "ReasoningContent",
     "RejectedError",
+    "Reload",
     "Restart",
     "Secret",
     "Size",
@@ -188,6 +194,7 @@ __all__ = [
     "ToolChoice",
     "ToolResponse",
     "Usage",
+    "WatchedExecutor",
     "__version__",
     "walk",
     "when_finished",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from .attempt import Attempt
 from .errors import ConfigError
+from .inheritance import Inheritance
 from .watch import AttemptLimits
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["BuildContext", "assemble"]
 
 ClosableT = TypeVar("ClosableT", bound="Closable")
-SharedT = TypeVar("SharedT")
+StateT = TypeVar("StateT")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class BuildContext:
         made: What is made once a stack, by key.
         below: The specs inside the layer that is being made: the layers below it, then the executor.
         beneath: What is put round every leaf inside its attempt, the outermost first.
+        inheritance: The live state of this build, and that of the stack whose place it takes.
     """
 
     clock: Clock
@@ -57,6 +59,7 @@ class BuildContext:
     made: dict[Hashable, Closable] = field(default_factory=dict)
     below: tuple[Spec, ...] = ()
     beneath: tuple[Callable[[LlmExecutor], LlmExecutor], ...] = ()
+    inheritance: Inheritance = field(default_factory=Inheritance)
 
     def inside(
         self,
@@ -93,14 +96,44 @@ class BuildContext:
             self.own(made)
         return cast("ClosableT", self.made[key])
 
-    def share(self, name: str, kind: type[SharedT], make: Callable[[], SharedT]) -> SharedT:
-        """What is shared under `name`, made by whoever asks for it first.
+    def keep(
+        self,
+        kind: type[StateT],
+        make: Callable[[], StateT],
+        *,
+        terms: object = None,
+        renew: Callable[[StateT, StateT], None] | None = None,
+    ) -> StateT:
+        """State of a plate that goes on when the stack is reloaded (`Stack.watch`); else simply what `make` makes.
+
+        A reloaded stack gets the state that the old one had for a plate of this kind in the same target, if both were
+        made on equal terms. Both use it then until the old one has ended, from any loop, so it is plain data.
+
+        Args:
+            kind: What the state is.
+            make: Makes a new one.
+            terms: The options it was made on; on other terms it begins anew.
+            renew: Called with a new state and the old one whose terms have changed, to copy what holds on any terms.
+                The old one must go on as before: its calls are not over, and the build may yet fail.
+        """
+        return self.inheritance.take((self.target, kind), kind, make, terms, renew)
+
+    def share(
+        self,
+        name: str,
+        kind: type[StateT],
+        make: Callable[[], StateT],
+        *,
+        terms: object = None,
+        renew: Callable[[StateT, StateT], None] | None = None,
+    ) -> StateT:
+        """What is shared under `name`, made by whoever asks for it first; `terms` and `renew` as for `keep`.
 
         Raises:
             ConfigError: Something else is shared under that name.
         """
         if name not in self.shared:
-            self.shared[name] = make()
+            self.shared[name] = self.inheritance.take((f"share={name}", kind), kind, make, terms, renew)
         found = self.shared[name]
         if not isinstance(found, kind):
             raise ConfigError(

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 
 from .masking import show
 
-__all__ = ["Duration", "parse_duration", "seconds"]
+__all__ = ["Duration", "parse_duration", "seconds", "spell_duration"]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h|d)")
@@ -57,3 +57,23 @@ Duration = Annotated[float | str, BeforeValidator(parse_duration, json_schema_in
 def seconds(value: float | str) -> float:
     """The number behind a validated `Duration`."""
     return float(value)
+
+
+def spell_duration(duration: float) -> str:
+    """Seconds as text that `parse_duration` reads: "250ms", "10s", "1m30s", "2h"; rounded to a millisecond from 1 s on.
+
+    Args:
+        duration: Seconds, zero or more.
+    """
+    if 0 < duration < 1:
+        return f"{duration * 1000:g}ms"
+    rest = round(duration, 3)
+    parts = []
+    for unit in ("d", "h", "m"):
+        whole, rest = divmod(rest, _UNITS[unit])
+        if whole:
+            parts.append(f"{whole:.0f}{unit}")
+    rest = round(rest, 3)
+    if rest or not parts:
+        parts.append(f"{rest:g}s")
+    return "".join(parts)

@@ -10,7 +10,7 @@ from .masking import is_secret_name
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from .chat.options import ChatOptions
+    from .chat.options import CommonOptions
     from .spec import Spec
 
 __all__ = ["identity_of", "identity_of_options", "take_identity"]
@@ -25,12 +25,16 @@ def identity_of(specs: Iterable[Spec]) -> list[object]:
     return [found for spec in specs if (found := spec.identity()) is not None]
 
 
-def identity_of_options(options: ChatOptions) -> dict[str, JsonValue]:
+def identity_of_options(options: CommonOptions) -> dict[str, JsonValue]:
     """What of these options is sent: not `call`, no flag that says what is kept, no header that holds a credential."""
     said: dict[str, JsonValue] = options.model_dump(
         mode="json", exclude_none=True, exclude={"call", "capture_raw_body", "extra_headers"}
     )
-    headers = {name.lower(): value for name, value in (options.extra_headers or {}).items() if not is_secret_name(name)}
+    headers: dict[str, JsonValue] = {
+        name.lower(): value if isinstance(value, str) else {"env": value.env, "file": value.file}
+        for name, value in (options.extra_headers or {}).items()
+        if not is_secret_name(name)
+    }
     return {**said, "extra_headers": dict(sorted(headers.items()))} if headers else said
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["MASK", "is_secret_name", "masked", "scrub", "secret_spans", "show"]
+__all__ = ["MASK", "is_secret_name", "masked", "on_one_line", "scrub", "secret_spans", "show"]
 
 MASK = "**********"
 
@@ -61,6 +61,17 @@ def is_secret_name(name: object) -> bool:
 
 def _is_secret(name: object, value: object) -> bool:
     return isinstance(value, str) and is_secret_name(name)
+
+
+def on_one_line(text: str) -> str:
+    """`text` with control characters and line breaks as escapes: a name can neither break a line nor move a cursor."""
+    if text.isprintable():
+        return text
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]", _escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return repr(match[0])[1:-1]
 
 
 def show(value: object) -> str:

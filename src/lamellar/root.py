@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self
 
 from .call import Outcome
 from .chat.options import ChatOptions
@@ -79,13 +79,15 @@ class StackExecutor(ExecutorWrapper):
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
     ) -> ResultT:
         _check(model, chat_req, options)
-        if self._closed:
-            raise RejectedError(ErrorKind.CLOSED, "this executor is closed; build the stack again")
         context = options.call if options is not None else None
         scope = CallScope.open(self._clock, self._rng, context, streaming=operation is not respond)
         running = Interruption()
         running.enter()
         self._calls.add(running)
+        if self._closed:  # asked when it is counted already: who closes in another thread sees it, or it sees that
+            self._calls.discard(running)
+            self._notice_idle()
+            self._turn_away()
         scope.stopwatch.start()
         try:
             with use_scope(scope):
@@ -133,6 +135,15 @@ class StackExecutor(ExecutorWrapper):
         if self._closed:
             raise RejectedError(ErrorKind.CLOSED, "this executor is closed; build the stack again")
         return await list_models(self, namespace, timeout)
+
+    def _turn_away(self) -> NoReturn:
+        """Refuse a call that comes after the closing."""
+        raise RejectedError(ErrorKind.CLOSED, "this executor is closed; build the stack again")
+
+    @property
+    def spec(self) -> Stack:
+        """What it was built from."""
+        return self._spec
 
     def identity(self) -> object:
         """What of the stack changes an answer; see `Spec.identity`."""
@@ -192,6 +203,7 @@ class StackExecutor(ExecutorWrapper):
         """Wait until nothing is under way, `grace` seconds at most."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.add(waiter)
+        self._notice_idle()  # another thread may have ended the last one meanwhile
         limit = self._clock.timeout_at(self._clock.now() + grace)
         try:
             async with limit:

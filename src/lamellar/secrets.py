@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, ModelWrapValidatorHandler, field_serializer, model_serializer, model_validator
 
 from .errors import ConfigError
-from .frozen import Frozen
+from .frozen import Frozen, nearest
 from .masking import MASK, scrub
 
 __all__ = ["MASK", "AnySecret", "Secret", "as_secret", "scrub"]
@@ -41,6 +41,11 @@ class Secret(Frozen):
             value = {"literal": value}
         elif not isinstance(value, cls | dict):
             raise ConfigError(f"expected a key as text, {{env: NAME}} or {{file: path}}, got {type(value).__name__}")
+        if isinstance(value, dict) and "default" in value:
+            raise ConfigError("a key has no default, which would be a secret in a file; leave the option out instead")
+        if isinstance(value, dict) and not all(_is_name_of_a_part(name) for name in value):
+            # The names are not shown: a key may stand among them by mistake.
+            raise ConfigError("expected a key as text, {env: NAME} or {file: path}, got a mapping of other names")
         secret = handler(value)
         said = [part for part in (secret.env, secret.file, secret.literal) if part is not None]
         if len(said) != 1:
@@ -104,6 +109,11 @@ def as_secret(value: object) -> Secret:
 
 AnySecret = Annotated[Secret | str, BeforeValidator(as_secret)]
 """A `Secret`, or what becomes one at validation: text, `{env: NAME}`, `{file: path}`."""
+
+
+def _is_name_of_a_part(name: object) -> bool:
+    """Whether this is `env`, `file` or `literal`, or one of them misspelt."""
+    return isinstance(name, str) and (name in Secret.model_fields or "did you mean" in nearest(name, ("env", "file")))
 
 
 def _reason(error: Exception) -> str:

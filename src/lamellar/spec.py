@@ -20,10 +20,26 @@ from .frozen import Frozen
 if TYPE_CHECKING:
     from .build import BuildContext
     from .executor import LlmExecutor
+    from .lint.bounds import Bounds, Where
+    from .order import Rank
     from .providers.abilities import Abilities
+    from .watch import AttemptLimits
 
-__all__ = ["AnyExecutor", "AnyLayer", "ExecutorSpec", "Given", "LayerSpec", "Spec", "as_executor_spec", "dump_spec"]
+__all__ = [
+    "MAX_LAYERS",
+    "AnyExecutor",
+    "AnyLayer",
+    "ExecutorSpec",
+    "Given",
+    "LayerSpec",
+    "Spec",
+    "as_executor_spec",
+    "dump_spec",
+]
 
+
+MAX_LAYERS = 200
+"""Layers in a row: a call goes through all of them, and each takes frames of the interpreter's stack."""
 
 _PROCESS = uuid4().hex
 """What no other process has: the identity of an object means nothing there."""
@@ -37,6 +53,9 @@ class Spec(Frozen):
 
     kind: ClassVar[str]
     """The name under which it is registered and written in files."""
+
+    rank: ClassVar[Rank | None] = None
+    """Where plates of this kind belong in the order of plates; None is anywhere."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -62,13 +81,39 @@ class Spec(Frozen):
         """The specs inside this one, for drawing and linting."""
         return ()
 
+    def standing(self) -> Rank | None:
+        """Where this plate belongs in the order of plates, as its options are; None is anywhere."""
+        return self.rank
+
+    def ways(self) -> tuple[str, ...]:
+        """What leads to each of the children, in their order and in few words, for drawing: `after 2s`, `gpt-*`.
+
+        Empty where nothing tells them apart.
+        """
+        return ()
+
 
 class LayerSpec(Spec, ABC):
     """Declares a layer: something that wraps one executor."""
 
+    asks_once: ClassVar[bool] = False
+    """Whether the layer asks what is inside it once for a call, if at all, and makes nobody wait besides.
+
+    `Stack.bounds` rests on it. A layer that repeats calls or holds them up leaves it, and says in `bounded` how often
+    and for how long.
+    """
+
     def context(self, context: BuildContext) -> BuildContext:
         """What the specs inside this layer are built with; limits of an attempt go down this way."""
         return context
+
+    def limits_below(self, limits: AttemptLimits) -> AttemptLimits:
+        """The limits of an attempt that hold inside this layer, where `limits` hold outside of it; for linting."""
+        return limits
+
+    def bounded(self, inner: Bounds, where: Where) -> Bounds:
+        """What one call may come to, where what is inside this layer comes to `inner`."""
+        return inner if self.asks_once else _untold(self)
 
     @abstractmethod
     def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
@@ -81,6 +126,10 @@ class ExecutorSpec(Spec, ABC):
     @abstractmethod
     def make(self, context: BuildContext) -> LlmExecutor:
         """Make the runtime executor."""
+
+    def bounded(self, where: Where) -> Bounds:
+        """What one call to it may come to; a leaf makes one attempt, and a composite says it itself."""
+        return _untold(self) if self.children() else where.attempt(self.label)
 
     @property
     def label(self) -> str:
@@ -114,6 +163,13 @@ class Given(ExecutorSpec):
         """The executor's own name."""
         return str(self.executor.name)
 
+    def bounded(self, where: Where) -> Bounds:
+        """One attempt; of a built stack, all that it may come to within that."""
+        declared = getattr(self.executor, "spec", None)
+        if not (isinstance(declared, ExecutorSpec) and declared.kind == "stack"):
+            return where.attempt(self.label)
+        return declared.bounded(type(where)()).within(where.limits.attempt)
+
     @property
     def is_opaque(self) -> bool:
         """Whether nothing but the object itself tells it from another: then no other process knows it again."""
@@ -130,6 +186,12 @@ class Given(ExecutorSpec):
 
     def __repr__(self) -> str:
         return repr(self.executor)
+
+
+def _untold(spec: Spec) -> Bounds:
+    from .lint.bounds import Bounds
+
+    return Bounds.unknown(f"'{spec.kind}' does not tell its bounds")
 
 
 def as_executor_spec(value: object) -> object:

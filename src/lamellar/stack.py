@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .errors import ConfigError
 from .identity import identity_of
 from .masking import show
-from .spec import AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
+from .plugin_errors import plugins_named
+from .spec import MAX_LAYERS, AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
 
 if TYPE_CHECKING:
     import os
     import random
 
+    from pydantic import JsonValue
+
     from .build import BuildContext
     from .clock import Clock
+    from .durations import Duration
     from .executor import LlmExecutor
+    from .lint import Bounds, Finding, Where
+    from .reload import Reload, WatchedExecutor
     from .root import StackExecutor
 
 __all__ = ["Stack"]
@@ -31,7 +37,7 @@ class Stack(ExecutorSpec):
     executor of one's own may stand last.
 
     Args:
-        layers: The layers, the first listed outermost.
+        layers: The layers, the first listed outermost; 200 at most.
         executor: The executor they wrap.
         version: The version of the file format.
 
@@ -42,7 +48,7 @@ class Stack(ExecutorSpec):
     kind: ClassVar[str] = "stack"
 
     version: Literal[1] = 1
-    layers: tuple[AnyLayer, ...] = ()
+    layers: tuple[AnyLayer, ...] = Field(default=(), max_length=MAX_LAYERS)
     executor: AnyExecutor
 
     def __init__(self, *plates: object, **data: Any) -> None:
@@ -146,36 +152,169 @@ class Stack(ExecutorSpec):
             http_client=http_client,
             shared={} if shared is None else shared,
         )
-        inner = self.make(context)
+        with plugins_named():
+            inner = self.make(context)
         return StackExecutor(inner, clock=context.clock, rng=context.rng, resources=context.resources, spec=self)
+
+    def lint(self) -> tuple[Finding, ...]:
+        """What is doubtful in this stack, in the order of its plates; works without keys.
+
+        Each finding has a stable code, a severity, its place, and a mend.
+        """
+        from .lint import lint
+
+        with plugins_named():
+            return lint(self)
+
+    def bounds(self) -> Bounds:
+        """How often one call may ask providers at most, and how long it may wait for them; works without keys."""
+        from .lint.bounds import Where
+
+        with plugins_named():
+            return self.bounded(Where())
+
+    def bounded(self, where: Where) -> Bounds:
+        """The same for a place inside another stack."""
+        from .lint.bounds import bounds_of
+
+        return bounds_of(self.layers, self.executor, where)
 
     def describe(self) -> str:
         """The stack as a tree of text; works without keys."""
         from .describe import tree
 
-        return tree(self)
+        with plugins_named():
+            return tree(self)
+
+    def to_mermaid(self) -> str:
+        """The stack as a Mermaid flowchart, the same for equal stacks; works without keys, and shows no secret."""
+        from .pictures import to_mermaid
+
+        with plugins_named():
+            return to_mermaid(self)
+
+    def to_svg(self, *, title: str = "Stack") -> str:
+        """The stack as an SVG image, the same for equal stacks; works without keys, and shows no secret.
+
+        It reads in light and dark, fetches nothing, holds no script, and says in words what it shows.
+
+        Args:
+            title: What stands above it.
+        """
+        from .pictures import to_svg
+
+        with plugins_named():
+            return to_svg(self, title=title)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str], name: str | None = None) -> Self:
         """A stack from a YAML, TOML or JSON file, by its ending.
 
+        Args:
+            path: The file.
+            name: Which of its stacks. None is the one it calls `default`, or the only one it holds.
+
         Raises:
-            ConfigError: The file cannot be read, or what it says is wrong; file and place are named.
+            ConfigError: The file cannot be read, or what it says is wrong: all that is wrong in any of its stacks, with
+                file, line and column.
         """
         from .config import load
 
-        return load(cls, path)
+        return load(cls, path, name)
 
     @classmethod
-    def loads(cls, text: str, format: Literal["yaml", "toml", "json"] = "yaml") -> Self:  # noqa: A002
-        """A stack from text.
+    def loads(
+        cls,
+        text: str,
+        format: Literal["yaml", "toml", "json"] = "yaml",  # noqa: A002
+        name: str | None = None,
+    ) -> Self:
+        """A stack from text; relative paths in it begin at the working directory.
+
+        Args:
+            text: What would stand in a file.
+            format: How it is written.
+            name: Which of its stacks. None is the one it calls `default`, or the only one it holds.
 
         Raises:
-            ConfigError: What it says is wrong; the place is named.
+            ConfigError: What it says is wrong: all of it, with line and column.
         """
         from .config import loads
 
-        return loads(cls, text, format)
+        return loads(cls, text, format, name)
+
+    @classmethod
+    def load_all(cls, path: str | os.PathLike[str]) -> dict[str, Self]:
+        """Every stack of a file and of the files it includes, by name; one that has no name is called `default`.
+
+        Raises:
+            ConfigError: The file cannot be read, or what it says is wrong; see `load`.
+        """
+        from .config import load_all
+
+        return load_all(cls, path)
+
+    @classmethod
+    def watch(
+        cls,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        interval: Duration = 5.0,
+        grace: Duration = 300.0,
+        on_reload: Callable[[Reload], object] | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        http_client: object | None = None,
+        shared: MutableMapping[str, object] | None = None,
+    ) -> WatchedExecutor:
+        """An executor that follows a file: when the file changes and is valid, calls go to the new stack.
+
+        Calls and streams under way end in the stack they began in. Breakers, limiters, budgets, caches and whatever
+        else a plate has learned go on in the new stack where its options did not change. A file that is wrong is
+        refused and the old stack goes on: a warning is logged, and `snapshot()` and `last_error` say why. Files that it
+        includes, and those that hold its values and keys, are watched too.
+
+        Args:
+            path: The file.
+            name: Which of its stacks. None is the one it calls `default`, or the only one it holds.
+            interval: Seconds between two looks at the files, or text such as "1m". Nothing is looked at in a call.
+            grace: Seconds that an old stack has for its last calls and streams before it is closed, or text.
+            on_reload: Called with a `Reload` for each change, taken or refused; its errors are logged and change
+                nothing.
+            clock: As for `build`.
+            rng: As for `build`.
+            http_client: As for `build`.
+            shared: As for `build`. Other stacks rely on what is shared so, and a file that says other terms for it is
+                refused. Without it, what the plates of the file share among themselves changes with the file.
+
+        Raises:
+            ConfigError: The file is wrong as it is now, a key is missing, or an option is out of its range.
+        """
+        from .reload.watching import watch
+
+        return watch(
+            cls,
+            path,
+            name,
+            interval=interval,
+            grace=grace,
+            on_reload=on_reload,
+            clock=clock,
+            rng=rng,
+            http_client=http_client,
+            shared=shared,
+        )
+
+    @classmethod
+    def json_schema(cls) -> dict[str, JsonValue]:
+        """The JSON Schema (2020-12) of stack documents, for editors: every kind that is registered, with its options.
+
+        It says what a document may look like. What options mean together only `load` knows.
+        """
+        from .schema import document_schema
+
+        return document_schema()
 
     def dump(self, format: Literal["yaml", "toml", "json"] = "yaml") -> str:  # noqa: A002
         """The stack as text of a file; `Stack.loads` of it is equal to this stack.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .executor import LlmExecutor
 
-__all__ = ["Stateful", "isolate", "reset", "snapshot"]
+__all__ = ["Stateful", "isolate", "isolated", "reset", "snapshot"]
 
 _OUTSIDE = "stack"
 """The name of what stands in no target."""
@@ -74,6 +74,11 @@ def isolate(root: object, name: str) -> None:
     """
     for target in _targets(root, name):
         target.isolated = True
+
+
+def isolated(root: object) -> dict[str, bool]:
+    """Of each target by name, whether it is isolated."""
+    return {each.name: each.isolated for _, each in _places(root, _OUTSIDE) if isinstance(each, TargetExecutor)}
 
 
 def reset(root: object, name: str) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from .build import BuildContext, assemble
+from .chat.declared import AnyOptions
 from .chat.options import ChatOptions
 from .errors import ConfigError, ErrorKind, RejectedError
 from .executor import ExecutorWrapper, LlmExecutor, Operation, ResultT
 from .frozen import nearest
 from .identity import identity_of, identity_of_options
-from .spec import AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
+from .spec import MAX_LAYERS, AnyExecutor, AnyLayer, ExecutorSpec, LayerSpec, Spec
 
 if TYPE_CHECKING:
     from .chat.request import ChatRequest
+    from .lint.bounds import Bounds, Where
 
 __all__ = ["AnyTarget", "Target", "TargetExecutor", "as_target", "named_targets", "split_plates", "unpack_stack"]
 
@@ -60,11 +63,11 @@ class Target(Spec):
     """One target of a composite: `Target(Retry(), OpenAI(), model="gpt-4o-mini")`.
 
     Args:
-        layers: Its own layers, the first listed outermost.
+        layers: Its own layers, the first listed outermost; 200 at most.
         executor: The executor it ends with.
         model: Replaces the caller's model; None passes the caller's through.
         name: How records and metrics call it; by default the executor's kind and the model.
-        options: Options laid over the caller's.
+        options: Options laid over the caller's. A header that holds a credential is a secret: `{env: NAME}`.
         unset: Names of the caller's options that this target does not get.
         context_window: Tokens its model takes; a request that overflowed one target only goes to a larger one. By
             default what the provider's catalogue knows of the model.
@@ -74,11 +77,11 @@ class Target(Spec):
 
     kind: ClassVar[str] = "target"
 
-    layers: tuple[AnyLayer, ...] = ()
+    layers: tuple[AnyLayer, ...] = Field(default=(), max_length=MAX_LAYERS)
     executor: AnyExecutor
     model: str | None = Field(default=None, min_length=1)
     name: str | None = Field(default=None, min_length=1)
-    options: ChatOptions | None = None
+    options: AnyOptions | None = None
     unset: tuple[str, ...] = ()
     context_window: int | None = Field(default=None, gt=0)
     prefill: bool | None = None
@@ -121,6 +124,12 @@ class Target(Spec):
                 "inside": identity_of(self.children()),
             }
         }
+
+    def bounded(self, where: Where) -> Bounds:
+        """What one call to it may come to."""
+        from .lint.bounds import bounds_of
+
+        return bounds_of(self.layers, self.executor, replace(where, prefill=self.known()[0]))
 
     def make(self, context: BuildContext, name: str) -> TargetExecutor:
         """The runtime target, under a name that is unique among its siblings."""
@@ -167,7 +176,7 @@ class TargetExecutor(ExecutorWrapper):
         self._name = name
         self.model = spec.model
         self.prefill, self.context_window = spec.known()
-        self._overlay = spec.options
+        self._overlay = None if spec.options is None else spec.options.resolved(f"{name}.options")
         self._unset = dict.fromkeys(spec.unset)
         self.isolated = False
         """Whether a hand has taken it out: every call to it is refused (`StackExecutor.isolate`)."""

@@ -9,8 +9,8 @@ import pytest
 from lamellar import ChatOptions, ConfigError, Stack
 
 TYPOS = [
-    ("timeout: {first_contents: 10s}", "layers.0.timeout.first_contents", "first_content"),
-    ("retry: {attemps: 3}", "layers.0.retry.attemps", "attempts"),
+    ("timeout: {first_contents: 10s}", "layers[0].timeout.first_contents", "first_content"),
+    ("retry: {attemps: 3}", "layers[0].retry.attemps", "attempts"),
     ("retri: {attempts: 3}", "retri", "retry"),
 ]
 
@@ -28,7 +28,7 @@ def test_a_typo_is_told_by_its_place_with_what_was_meant(
     with pytest.raises(ConfigError) as caught:
         Stack.load(file)
     told = str(caught.value)
-    assert told.startswith(f"{file}: ")
+    assert told.startswith(f"{file}:3:")
     assert place in told
     assert f"did you mean '{meant}'" in told
 

@@ -300,7 +300,7 @@ def test_it_is_drawn_with_its_routes() -> None:
         "   │  └─ openai\n"
         "   ├─ target o*\n"
         "   │  └─ openai\n"
-        "   └─ target default\n"
+        "   └─ [all others] target default\n"
         "      └─ fallback\n"
         "         └─ target openai\n"
         "            └─ openai"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lamellar.call import Outcome
@@ -16,6 +17,7 @@ from .latency import PeakEwma
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from lamellar.build import BuildContext
     from lamellar.clock import Clock
     from lamellar.source import Finish
     from lamellar.target import Target
@@ -190,12 +192,12 @@ class Use:
 
 
 def pooled(
-    spec: Balance, declared: tuple[Target, ...], made: tuple[TargetExecutor, ...], clock: Clock
+    spec: Balance, declared: tuple[Target, ...], made: tuple[TargetExecutor, ...], context: BuildContext
 ) -> tuple[PooledTarget, ...]:
-    """The targets of a balancer, each with its load."""
-    return tuple(
-        [
-            PooledTarget(target, each, Load(weight, seconds(spec.decay)), clock)
-            for each, target, weight in zip(declared, made, spec.weight_of_each(), strict=True)
-        ]
-    )
+    """The targets of a balancer, each with its load, which goes on when the stack is reloaded."""
+    decay, found = seconds(spec.decay), []
+    for each, target, weight in zip(declared, made, spec.weight_of_each(), strict=True):
+        terms = (weight, decay, spec.ejection)
+        load = context.inside(target=target.name).keep(Load, partial(Load, weight, decay), terms=terms)
+        found.append(PooledTarget(target, each, load, context.clock))
+    return tuple(found)

@@ -19,6 +19,7 @@ from lamellar.durations import Duration, seconds
 from lamellar.errors import ConfigError
 from lamellar.frozen import nearest
 from lamellar.identity import identity_of
+from lamellar.order import Rank
 from lamellar.target import named_targets
 
 from ..composite import CompositeSpec
@@ -27,6 +28,7 @@ from .ejection import Ejection
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
+    from lamellar.lint.bounds import Bounds, Where
 
     from .executor import BalanceExecutor
 
@@ -57,6 +59,7 @@ class Balance(CompositeSpec):
     """
 
     kind: ClassVar[str] = "balance"
+    rank: ClassVar[Rank | None] = Rank.CHOICE
 
     strategy: Literal["round_robin", "weighted", "least_pending", "latency"] = "round_robin"
     weights: tuple[float, ...] | dict[str, float] = ()
@@ -104,14 +107,25 @@ class Balance(CompositeSpec):
             return tuple([weights.get(target.label, 1.0) for target in self.targets])
         return weights or (1.0,) * len(self.targets)
 
+    def ways(self) -> tuple[str, ...]:
+        """Their weights, where any is said."""
+        return tuple([f"weight {weight:g}" for weight in self.weight_of_each()]) if self.weights else ()
+
     def identity(self) -> object:
         """The targets: which of them answers is a matter of load."""
         return {"balance": identity_of(self.targets)}
+
+    def bounded(self, where: Where) -> Bounds:
+        """Every target once; without failover, one of them."""
+        from lamellar.lint.bounds import Bounds
+
+        targets = [target.bounded(where) for target in self.targets]
+        return Bounds.sum(targets) if self.failover else Bounds.either(targets)
 
     def make(self, context: BuildContext) -> BalanceExecutor:
         """The runtime balancer with its targets."""
         from .executor import BalanceExecutor
         from .pool import pooled
 
-        targets = pooled(self, self.targets, named_targets(self.targets, context), context.clock)
+        targets = pooled(self, self.targets, named_targets(self.targets, context), context)
         return BalanceExecutor(self, targets, context.clock, context.rng)

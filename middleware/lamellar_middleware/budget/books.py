@@ -53,6 +53,10 @@ class Books:
         """Every ledger there is, with its key in words."""
         return self._keyed.items()
 
+    def succeed(self, old: Books) -> None:
+        """Take over from the books of another budget what is spent, if both are kept apart in one way."""
+        self._keyed.succeed(old._keyed, Ledger.succeed)
+
     def reset(self) -> None:
         """Nothing is spent."""
         for _, ledger in self.ledgers():

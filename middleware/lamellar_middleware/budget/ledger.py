@@ -113,6 +113,17 @@ class Ledger:
         """Nobody will settle this; it counts as spent. From any thread, a finalizer's included, so without the lock."""
         self._forgotten.append(estimate)
 
+    def succeed(self, old: Ledger) -> None:
+        """Take over what another budget has spent; what calls under way have set aside there counts as spent here."""
+        with self._lock, old._lock:
+            old._advance()
+            for each in old._slices:
+                copy = _Slice(each.start)
+                copy.spent = each.spent
+                self._slices.append(copy)
+                self._spent = self._spent.plus(each.spent)
+            self._book(old._reserved)
+
     def reset(self) -> None:
         """Nothing is spent; what calls under way have reserved stays reserved."""
         with self._lock:

@@ -11,6 +11,7 @@ from lamellar.coderef import CodeRef
 from lamellar.durations import Duration, seconds
 from lamellar.errors import ConfigError
 from lamellar.frozen import Frozen
+from lamellar.order import Rank
 from lamellar.spec import LayerSpec
 
 from ..keyed import as_tuple, check_per
@@ -92,6 +93,8 @@ class Budget(LayerSpec):
     """
 
     kind: ClassVar[str] = "budget"
+    rank: ClassVar[Rank | None] = Rank.BUDGET
+    asks_once: ClassVar[bool] = True
     model_config = {"arbitrary_types_allowed": True}
 
     tokens: int | None = Field(default=None, gt=0)
@@ -147,7 +150,13 @@ class Budget(LayerSpec):
         from .books import Books
 
         return own_or_shared(
-            self, Books, lambda: Books(self, context.clock), context, differ="whose budgets differ", same=_SHARED
+            self,
+            Books,
+            lambda: Books(self, context.clock),
+            context,
+            differ="whose budgets differ",
+            same=_SHARED,
+            renew=Books.succeed,
         )
 
     def identity(self) -> object:

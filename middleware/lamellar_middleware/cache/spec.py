@@ -14,6 +14,7 @@ from lamellar.errors import ConfigError
 from lamellar.frozen import Frozen
 from lamellar.identity import identity_of
 from lamellar.masking import scrub, show
+from lamellar.order import Rank
 from lamellar.sizes import Size, in_bytes
 from lamellar.spec import Given, LayerSpec, Spec
 
@@ -109,6 +110,8 @@ class Cache(LayerSpec):
     """
 
     kind: ClassVar[str] = "cache"
+    rank: ClassVar[Rank | None] = Rank.CACHE
+    asks_once: ClassVar[bool] = True
     model_config = {"arbitrary_types_allowed": True}
 
     ttl: Duration | None = None
@@ -191,16 +194,16 @@ class Cache(LayerSpec):
             return file
         if self.store != "memory":
             return self.store
+        from .memory import MemoryStore
+
+        def make() -> MemoryStore:
+            return MemoryStore(context.clock, max_entries=self.max_entries, max_bytes=in_bytes(self.max_bytes))
+
+        # An answer knows for how long it may be served; on another `ttl` those that were kept before are too old.
+        terms = (self.max_entries, self.max_bytes, self.ttl)
         if self.share is None:
-            return self._memory(context)
-        from .memory import MemoryStore
-
-        return context.share(self.share, MemoryStore, lambda: self._memory(context))
-
-    def _memory(self, context: BuildContext) -> MemoryStore:
-        from .memory import MemoryStore
-
-        return MemoryStore(context.clock, max_entries=self.max_entries, max_bytes=in_bytes(self.max_bytes))
+            return context.keep(MemoryStore, make, terms=terms)
+        return context.share(self.share, MemoryStore, make, terms=terms)
 
 
 def _opaque(specs: Iterable[Spec]) -> Iterator[Given]:

@@ -32,6 +32,7 @@ class Record(LayerSpec):
     """
 
     kind: ClassVar[str] = "record"
+    asks_once: ClassVar[bool] = True
 
     path: CassettePath
     overwrite: bool = False
@@ -45,7 +46,9 @@ class Record(LayerSpec):
         from .writer import CassetteWriter
 
         path = str(self.path)
-        writer = context.share(f"cassette:{path}", CassetteWriter, lambda: CassetteWriter(path, self.overwrite))
+        writer = context.share(
+            f"cassette:{path}", CassetteWriter, lambda: CassetteWriter(path, self.overwrite), terms=self.overwrite
+        )
         return RecordExecutor(inner, writer, Scrubber(self.scrub), context.clock, timing=self.timing)
 
     def identity(self) -> object:

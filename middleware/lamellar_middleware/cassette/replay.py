@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from lamellar.spec import ExecutorSpec
@@ -11,6 +12,7 @@ from .options import CassettePath, Patterns
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
     from lamellar.executor import LlmExecutor
+    from lamellar.lint.bounds import Bounds, Where
 
 __all__ = ["Replay"]
 
@@ -52,6 +54,10 @@ class Replay(ExecutorSpec):
     def label(self) -> str:
         """Its name."""
         return self.name or self.kind
+
+    def bounded(self, where: Where) -> Bounds:
+        """No provider is asked; the attempt keeps to its limits all the same."""
+        return replace(where.attempt(self.label), calls=0)
 
     def make(self, context: BuildContext) -> LlmExecutor:
         """The cassette, read, as a leaf."""

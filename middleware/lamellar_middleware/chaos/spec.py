@@ -54,6 +54,7 @@ class Chaos(LayerSpec):
     """
 
     kind: ClassVar[str] = "chaos"
+    asks_once: ClassVar[bool] = True
     model_config = {"arbitrary_types_allowed": True}
 
     errors: dict[ErrorKind, float] = {}

@@ -55,6 +55,10 @@ class Breaker:
         """Every circuit there is, with its key in words."""
         return self._circuits.items()
 
+    def succeed(self, old: Breaker) -> None:
+        """Take over from a breaker of other options what a hand has said; what was measured for those, begins anew."""
+        self.isolated = old.isolated
+
     def reset(self) -> list[tuple[Circuit, Change]]:
         """Close every circuit; those that were not closed, and how they changed."""
         self.isolated = False

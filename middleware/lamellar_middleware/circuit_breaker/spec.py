@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from lamellar.coderef import CodeRef
 from lamellar.durations import Duration, seconds
 from lamellar.errors import ConfigError, LamellarError
+from lamellar.order import Rank
 from lamellar.spec import LayerSpec
 
 from ..keyed import as_tuple, check_per
@@ -77,6 +78,8 @@ class CircuitBreaker(LayerSpec):
     """
 
     kind: ClassVar[str] = "circuit_breaker"
+    rank: ClassVar[Rank | None] = Rank.CIRCUIT_BREAKER
+    asks_once: ClassVar[bool] = True
     model_config = {"arbitrary_types_allowed": True}
 
     consecutive_failures: int | None = Field(default=5, ge=1)
@@ -135,7 +138,7 @@ class CircuitBreaker(LayerSpec):
     def _breaker(self, context: BuildContext) -> Breaker:
         from .breaker import Breaker
 
-        return own_or_shared(self, Breaker, lambda: Breaker(self, context.clock), context)
+        return own_or_shared(self, Breaker, lambda: Breaker(self, context.clock), context, renew=Breaker.succeed)
 
     def identity(self) -> object:
         """Nothing: what comes through is the target's own answer."""

@@ -40,6 +40,7 @@ class Lane:
         "_adapting",
         "_clock",
         "_epoch",
+        "_heir",
         "_lock",
         "_pid",
         "_queue",
@@ -63,6 +64,7 @@ class Lane:
         self.times = self._adapting is not None and self._adapting.times
         self._pid = os.getpid()
         self._epoch = 0
+        self._heir: Lane | None = None
 
     @property
     def queued(self) -> int:
@@ -155,9 +157,26 @@ class Lane:
                 return
             if self._adapting is not None:
                 self._learn(self._adapting, permit, succeeded, error)
-            self.in_use -= 1
+            self._count(-1)
             if self._queue.count:
                 self._serve()
+
+    def succeed(self, old: Lane) -> None:
+        """Take the place of a lane of other terms: its calls under way count here too until they end."""
+        with old._lock, self._lock:
+            old._heir = self
+            self.in_use = old.in_use
+
+    def _count(self, calls: int) -> None:
+        """So many calls more are under way, here and by the count of whoever has taken this one's place."""
+        self.in_use += calls
+        if self._heir is not None:
+            self._heir._inherited(calls)
+
+    def _inherited(self, calls: int) -> None:
+        with self._lock:
+            self._count(max(calls, -self.in_use))  # in a forked child it may have begun to count anew
+            self._serve()
 
     def _learn(self, adapting: Adapting, permit: Permit, succeeded: bool, error: BaseException | None) -> None:
         now = self._clock.now()
@@ -177,10 +196,10 @@ class Lane:
             waiter.permit = self._grant()
             if not waiter.wake():
                 waiter.permit.released = True
-                self.in_use -= 1
+                self._count(-1)
 
     def _grant(self) -> Permit:
-        self.in_use += 1
+        self._count(1)
         if self._adapting is None:
             return Permit(self, self._epoch, 0.0)
         now = self._clock.now()

@@ -62,6 +62,10 @@ class ConcurrencyLimiter:
             lane = self._lane(model, options)
             return lane, lane.join(priority)
 
+    def succeed(self, old: ConcurrencyLimiter) -> None:
+        """Take the place of a limiter of other terms: its calls under way are counted, if both are kept apart alike."""
+        self._lanes.succeed(old._lanes, Lane.succeed)
+
     def lanes(self) -> Iterator[tuple[str, Lane]]:
         """Every lane there is, with its key in words."""
         return self._lanes.items()

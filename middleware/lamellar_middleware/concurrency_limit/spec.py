@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lamellar.durations import Duration, seconds
 from lamellar.errors import ConfigError
+from lamellar.order import Rank
 from lamellar.spec import LayerSpec
 
 from ..keyed import as_tuple, check_per
@@ -17,6 +18,7 @@ from .adaptive import AdaptiveLimit
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
     from lamellar.executor import LlmExecutor
+    from lamellar.lint.bounds import Bounds, Where
 
     from .limiter import ConcurrencyLimiter
 
@@ -47,6 +49,7 @@ class ConcurrencyLimit(LayerSpec):
     """
 
     kind: ClassVar[str] = "concurrency_limit"
+    rank: ClassVar[Rank | None] = Rank.CONCURRENCY_LIMIT
 
     limit: int = Field(ge=1)
     max_queue: int = Field(default=1000, ge=0)
@@ -77,6 +80,11 @@ class ConcurrencyLimit(LayerSpec):
         """The options that all who share a limiter must agree on."""
         return {name: getattr(self, name) for name in type(self).model_fields if name not in _OWN}
 
+    def bounded(self, inner: Bounds, where: Where) -> Bounds:
+        """What is inside, after the longest wait in the queue."""
+        longest = 0.0 if self.max_queue == 0 else None if self.max_wait is None else seconds(self.max_wait)
+        return inner.after(longest, "concurrency_limit has no `max_wait`, and no `total` bounds the call")
+
     def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
         """The gate round `inner`, with a limiter of its own or a shared one.
 
@@ -92,7 +100,13 @@ class ConcurrencyLimit(LayerSpec):
     def _limiter(self, context: BuildContext) -> ConcurrencyLimiter:
         from .limiter import ConcurrencyLimiter
 
-        return own_or_shared(self, ConcurrencyLimiter, lambda: ConcurrencyLimiter(self, context.clock), context)
+        return own_or_shared(
+            self,
+            ConcurrencyLimiter,
+            lambda: ConcurrencyLimiter(self, context.clock),
+            context,
+            renew=ConcurrencyLimiter.succeed,
+        )
 
     def identity(self) -> object:
         """Nothing: an answer that was waited for is the target's own."""

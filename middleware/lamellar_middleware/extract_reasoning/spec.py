@@ -41,6 +41,7 @@ class ExtractReasoning(LayerSpec):
     """
 
     kind: ClassVar[str] = "extract_reasoning"
+    asks_once: ClassVar[bool] = True
 
     tags: tuple[str, ...] = ("think",)
     starts_with_reasoning: bool = False

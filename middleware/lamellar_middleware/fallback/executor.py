@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     from .spec import Fallback
 
-__all__ = ["FallbackExecutor"]
+__all__ = ["FallbackExecutor", "Start"]
+
+
+class Start:
+    """Where calls begin, with `sticky`: the place of a target, and until when."""
+
+    __slots__ = ("place", "until")
+
+    def __init__(self) -> None:
+        self.place = 0
+        self.until = 0.0
 
 
 class FallbackExecutor(CompositeExecutor):
@@ -30,16 +40,16 @@ class FallbackExecutor(CompositeExecutor):
     Args:
         spec: The options.
         targets: The runtime targets.
+        start: Where calls begin.
     """
 
-    def __init__(self, spec: Fallback, targets: tuple[TargetExecutor, ...]) -> None:
+    def __init__(self, spec: Fallback, targets: tuple[TargetExecutor, ...], start: Start) -> None:
         super().__init__(spec.label, targets)
         self.spec = spec
         # An answer with nothing in it, however it is told, is for the next target when this layer takes it so.
         self.rules = {ErrorKind.EMPTY: True, **spec.rules} if spec.on_empty == "fallback" else spec.rules
         self._targets = targets
-        self._stuck_at = 0
-        self._stuck_until = 0.0
+        self._start = start
 
     async def _exec(
         self, operation: Operation[ResultT], model: str, chat_req: ChatRequest, options: ChatOptions | None
@@ -56,8 +66,9 @@ class FallbackExecutor(CompositeExecutor):
         return self._targets.index(target)
 
     def _in_order(self, scope: CallScope | None) -> list[TargetExecutor]:
-        if self._stuck_at and scope is not None and scope.clock.now() < self._stuck_until:
-            return [*self._targets[self._stuck_at :], *self._targets[: self._stuck_at]]
+        place = self._start.place
+        if place and scope is not None and scope.clock.now() < self._start.until:
+            return [*self._targets[place:], *self._targets[:place]]
         return list(self._targets)
 
     def answered(self, target: TargetExecutor, scope: CallScope | None) -> None:
@@ -65,6 +76,6 @@ class FallbackExecutor(CompositeExecutor):
         if self.spec.sticky is None or scope is None:
             return
         place = self.place_of(target)
-        if place != self._stuck_at or scope.clock.now() >= self._stuck_until:
-            self._stuck_at = place
-            self._stuck_until = scope.clock.now() + seconds(self.spec.sticky)
+        if place != self._start.place or scope.clock.now() >= self._start.until:
+            self._start.place = place
+            self._start.until = scope.clock.now() + seconds(self.spec.sticky)

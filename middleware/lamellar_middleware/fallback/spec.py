@@ -18,6 +18,7 @@ from lamellar.coderef import CodeRef, reference_to
 from lamellar.durations import Duration
 from lamellar.errors import LamellarError
 from lamellar.identity import identity_of
+from lamellar.order import Rank
 from lamellar.target import named_targets
 
 from ..composite import CompositeSpec
@@ -25,6 +26,7 @@ from ..shared import OnInterrupt
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
+    from lamellar.lint.bounds import Bounds, Where
 
     from .executor import FallbackExecutor
 
@@ -70,6 +72,7 @@ class Fallback(CompositeSpec):
     """
 
     kind: ClassVar[str] = "fallback"
+    rank: ClassVar[Rank | None] = Rank.CHOICE
     model_config = {"arbitrary_types_allowed": True}
 
     on_empty: Literal["accept", "fallback"] = "accept"
@@ -90,8 +93,25 @@ class Fallback(CompositeSpec):
         targets = identity_of(self.targets)
         return {"fallback": {"targets": targets, "rules": rules, "on_empty": self.on_empty, "accept": accept}}
 
+    def bounded(self, where: Where) -> Bounds:
+        """Every target once, and twice where it may refuse to go on from a partial text."""
+        from lamellar.lint.bounds import Bounds
+
+        targets = [target.bounded(where) for target in self.targets]
+        if self.on_interrupt == "continue":
+            later = targets if self.sticky is not None else targets[1:]
+            declared = self.targets[len(targets) - len(later) :]
+            targets += [found for found, target in zip(later, declared, strict=True) if target.prefill]
+        return Bounds.sum(targets)
+
+    def ways(self) -> tuple[str, ...]:
+        """The order in which they are asked."""
+        return tuple([str(place) for place, _ in enumerate(self.targets, 1)])
+
     def make(self, context: BuildContext) -> FallbackExecutor:
         """The runtime fallback with its targets."""
-        from .executor import FallbackExecutor
+        from .executor import FallbackExecutor, Start
 
-        return FallbackExecutor(self, named_targets(self.targets, context))
+        targets = named_targets(self.targets, context)
+        start = context.keep(Start, Start, terms=(self.sticky, tuple([target.name for target in targets])))
+        return FallbackExecutor(self, targets, start)

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lamellar.coderef import CodeRef, reference_to
 from lamellar.errors import ConfigError
+from lamellar.order import Rank
 from lamellar.spec import LayerSpec
 
 from ..shared import take_identity
@@ -47,6 +48,8 @@ class Guardrail(LayerSpec):
     """
 
     kind: ClassVar[str] = "guardrail"
+    rank: ClassVar[Rank | None] = Rank.GUARDRAIL
+    asks_once: ClassVar[bool] = True
     model_config = {"arbitrary_types_allowed": True}
 
     on_request: tuple[CodeRef, ...] = ()

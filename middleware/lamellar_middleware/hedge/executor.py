@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from lamellar.durations import seconds
 from lamellar.executor import CompositeExecutor, Operation, ResultT
 from lamellar.scope import current_scope
 
-from ..retry.budget import BudgetLedger
 from ..targets import Question
-from .delays import Delays
 from .race import Race
 
 if TYPE_CHECKING:
@@ -22,6 +19,8 @@ if TYPE_CHECKING:
     from lamellar.clock import Clock
     from lamellar.target import TargetExecutor
 
+    from ..retry.budget import BudgetLedger
+    from .delays import Delays
     from .spec import Hedge
 
 __all__ = ["HedgeExecutor"]
@@ -34,19 +33,29 @@ class HedgeExecutor(CompositeExecutor):
         spec: The options.
         targets: The runtime targets.
         clock: Where time comes from.
+        delays: What was learned of delays.
+        ledger: The budget at work; None where there is no budget.
     """
 
     state_key = "hedge"
 
-    def __init__(self, spec: Hedge, targets: tuple[TargetExecutor, ...], clock: Clock) -> None:
+    def __init__(
+        self,
+        spec: Hedge,
+        targets: tuple[TargetExecutor, ...],
+        clock: Clock,
+        *,
+        delays: Delays,
+        ledger: BudgetLedger | None,
+    ) -> None:
         super().__init__(spec.label, targets)
         self.spec = spec
         self.racing: set[asyncio.Task[object]] = set()
         """The tasks under way; who begins one puts it here, and it goes when it is done."""
-        self.delays = Delays(seconds(spec.delay), spec.percentile)
+        self.delays = delays
         self.clock = clock
         self._targets = targets
-        self._ledger = BudgetLedger(spec.budget, clock) if spec.budget is not None else None
+        self._ledger = ledger
         self._calls = self._hedged = self._won = 0
 
     async def _exec(

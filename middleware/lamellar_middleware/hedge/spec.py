@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from lamellar.durations import Duration, seconds
+from lamellar.durations import Duration, seconds, spell_duration
 from lamellar.errors import ConfigError
 from lamellar.identity import identity_of
+from lamellar.order import Rank
 from lamellar.target import named_targets
 
 from ..composite import CompositeSpec
-from ..retry.budget import RetryBudget
+from ..retry.budget import RetryBudget, kept_ledger
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
+    from lamellar.lint.bounds import Bounds, Where
 
     from .executor import HedgeExecutor
 
@@ -66,6 +68,7 @@ class Hedge(CompositeSpec):
     """
 
     kind: ClassVar[str] = "hedge"
+    rank: ClassVar[Rank | None] = Rank.CHOICE
     least: ClassVar[int] = 2
 
     delay: Duration = 2.0
@@ -87,12 +90,35 @@ class Hedge(CompositeSpec):
             )
         return self
 
+    def ways(self) -> tuple[str, ...]:
+        """When they are asked; beyond `max_parallel` only when one that is at work fails."""
+        delay = spell_duration(seconds(self.delay))
+        if self.percentile is not None:
+            delay = f"p{self.percentile * 100:g}, {delay} at first"
+        later = [
+            f"{place}: after {delay}" if place <= self.max_parallel else f"{place}: when one fails"
+            for place in range(2, len(self.targets) + 1)
+        ]
+        return ("1", *later)
+
     def identity(self) -> object:
         """The targets: which of them answers is a matter of time."""
         return {"hedge": identity_of(self.targets)}
 
+    def bounded(self, where: Where) -> Bounds:
+        """Every target once; those that may not race are asked one after the other."""
+        from lamellar.lint.bounds import Bounds
+
+        return Bounds.sum(target.bounded(where) for target in self.targets)
+
     def make(self, context: BuildContext) -> HedgeExecutor:
         """The runtime hedge with its targets."""
+        from .delays import Delays
         from .executor import HedgeExecutor
 
-        return HedgeExecutor(self, named_targets(self.targets, context), context.clock)
+        targets = named_targets(self.targets, context)
+        names = tuple([target.name for target in targets])
+        delay, percentile = seconds(self.delay), self.percentile
+        delays = context.keep(Delays, lambda: Delays(delay, percentile), terms=(delay, percentile, names))
+        ledger = kept_ledger(self.budget, context)
+        return HedgeExecutor(self, targets, context.clock, delays=delays, ledger=ledger)

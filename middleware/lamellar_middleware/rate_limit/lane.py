@@ -188,6 +188,21 @@ class Lane:
             self._ahead = ahead
             self._serve()
 
+    def succeed(self, old: Lane, shift: float) -> None:
+        """Go on from where a lane of other limits is.
+
+        Args:
+            old: That lane.
+            shift: Seconds by which this one's time is later than its.
+        """
+        with self._lock, old._lock:
+            now = self._timeline.now()
+            self._paused_until = old._paused_until + shift
+            for meter in self._meters:
+                for before in old._meters:
+                    if before.limit.unit == meter.limit.unit and before.limit.period == meter.limit.period:
+                        meter.succeed(before, now, shift)
+
     def _changed(self) -> None:
         """Less is used, or fewer wait: the head may be due sooner, and what was forecast for the others is too late."""
         if self._ahead is not None:

@@ -101,6 +101,19 @@ class RateLimiter:
         with self._lock:
             return {lane.label: lane.levels() for lane in self._lanes.values()}
 
+    def succeed(self, old: RateLimiter) -> None:
+        """Take over from a limiter of other terms what its provider has seen, if both are kept apart in one way.
+
+        Pauses hold on, and what was used of a limit stays used of the one that counts the same in the same period.
+        """
+        if self.spec.per != old.spec.per:
+            return
+        shift = self.now() - old.now()
+        with old._lock:
+            for key, lane in old._lanes.items():
+                if not lane.is_idle():
+                    self.lane(key).succeed(lane, shift)
+
     def resume(self) -> None:
         """Lift every pause; what was used of the limits stays used."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
 from .limits import Limit
@@ -120,12 +121,21 @@ class Meter:
 
     def ahead(self, now: float) -> Meter:
         """A copy for looking ahead, on which nothing is taken in earnest."""
+        return Meter(self.limit, Bucket(self.limit, self._pace.level(now), now), self._copied(0.0))
+
+    def succeed(self, old: Meter, now: float, shift: float) -> None:
+        """Go on from what another meter of the same period has given out, whose time is `shift` seconds earlier."""
+        self._window.extend(old._copied(shift))
+        self._used += sum(entry.amount for entry in self._window)
+        self._pace.give_back(-min(ceil(old._pace.level(now - shift)), self.limit.burst), now)
+
+    def _copied(self, shift: float) -> list[Entry]:
         copies = []
         for entry in self._window:
-            copy = Entry(entry.amount, entry.since)
-            copy.until = entry.until
+            copy = Entry(entry.amount, entry.since + shift)
+            copy.until = entry.until + shift
             copies.append(copy)
-        return Meter(self.limit, Bucket(self.limit, self._pace.level(now), now), copies)
+        return copies
 
     def used(self, now: float) -> int:
         """How much the window that ends now holds."""

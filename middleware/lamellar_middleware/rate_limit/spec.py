@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from lamellar.coderef import CodeRef
-from lamellar.durations import Duration
+from lamellar.durations import Duration, seconds
+from lamellar.order import Rank
+from lamellar.rates import Rate
 from lamellar.spec import LayerSpec
 
 from ..keyed import as_tuple, check_per
 from ..sharing import own_or_shared
 from .limits import Limit
+from .spellings import as_rates, both_spellings
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
     from lamellar.executor import LlmExecutor
+    from lamellar.lint.bounds import Bounds, Where
 
     from .limiter import RateLimiter
 
@@ -63,6 +67,9 @@ class RateLimit(LayerSpec):
     Several limits hold at once. Without any, the layer only keeps the pauses that the provider asks for.
 
     Args:
+        requests: How many requests, as text: ``"500/min"``, or several such as ``("10/s", "2k/day")``. The same as the
+            options `requests_per_...`, and equal to them. Empty is no limit.
+        tokens: How many tokens of prompts and answers, in the same way: ``("200k/min", "2M/day")``.
         requests_per_second: Requests in any one second; None is no limit.
         requests_per_minute: Requests in any 60 seconds; None is no limit.
         requests_per_day: Requests in any 24 hours; None is no limit.
@@ -86,8 +93,11 @@ class RateLimit(LayerSpec):
     """
 
     kind: ClassVar[str] = "rate_limit"
+    rank: ClassVar[Rank | None] = Rank.RATE_LIMIT
     model_config = {"arbitrary_types_allowed": True}
 
+    requests: Rate | str | tuple[Rate | str, ...] = ()
+    tokens: Rate | str | tuple[Rate | str, ...] = ()
     requests_per_second: int | None = Field(default=None, gt=0)
     requests_per_minute: int | None = Field(default=None, gt=0)
     requests_per_day: int | None = Field(default=None, gt=0)
@@ -103,6 +113,17 @@ class RateLimit(LayerSpec):
     on_wait: CodeRef | None = None
 
     _one_or_many = field_validator("per", mode="before")(as_tuple)
+    _read_rates = field_validator("requests", "tokens", mode="before")(as_rates)
+
+    @field_serializer("requests", "tokens")
+    def _as_text(self, rates: tuple[Rate, ...]) -> str | list[str]:
+        return str(rates[0]) if len(rates) == 1 else [str(each) for each in rates]
+
+    @model_validator(mode="after")
+    def _same_either_way(self) -> Self:
+        for name, value in both_spellings(self).items():
+            object.__setattr__(self, name, value)  # while it is made; what was said stays what is shown and dumped
+        return self
 
     @field_validator("per")
     @classmethod
@@ -124,6 +145,11 @@ class RateLimit(LayerSpec):
         """The options that all who share a limiter must agree on."""
         return {name: getattr(self, name) for name in _SHARED}
 
+    def bounded(self, inner: Bounds, where: Where) -> Bounds:
+        """What is inside, after the longest wait in the queue."""
+        longest = 0.0 if self.max_queue == 0 else None if self.max_wait is None else seconds(self.max_wait)
+        return inner.after(longest, "rate_limit has no `max_wait`, and no `total` bounds the call")
+
     def wrap(self, inner: LlmExecutor, context: BuildContext) -> LlmExecutor:
         """The gate, with a limiter of its own or a shared one."""
         from .executor import RateLimitExecutor
@@ -140,6 +166,7 @@ class RateLimit(LayerSpec):
             context,
             differ="whose limits differ",
             same=_SHARED,
+            renew=RateLimiter.succeed,
         )
 
     def identity(self) -> object:

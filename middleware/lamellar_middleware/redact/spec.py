@@ -48,6 +48,7 @@ class Redact(LayerSpec):
     """
 
     kind: ClassVar[str] = "redact"
+    asks_once: ClassVar[bool] = True
 
     patterns: tuple[BuiltIn, ...] = ("email", "phone", "credit_card", "iban", "ipv4", "ssn", "api_key")
     custom: dict[str, str] = {}

@@ -66,6 +66,17 @@ class RouteRule(Frozen):
             plain["when"] = self.identity if self.identity is not None else _reference(self.when)
         return plain
 
+    @property
+    def condition(self) -> str:
+        """When it holds, in few words."""
+        said = [
+            None if self.model is None else f"model {self.model}",
+            None if self.tag is None else f"tag {self.tag}",
+            None if self.above_tokens is None else f"above {self.above_tokens} tokens",
+            None if self.when is None else f"when {getattr(self.when, '__name__', 'a function says so')}",
+        ]
+        return " and ".join(filter(None, said))
+
     def wants(self, model: str, tags: dict[str, str]) -> bool:
         """Whether the conditions on model and tag hold."""
         if self.model is not None and not fnmatchcase(model, self.model):

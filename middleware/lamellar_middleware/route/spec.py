@@ -18,6 +18,7 @@ from pydantic import ValidationInfo, field_validator, model_validator
 from lamellar.errors import ConfigError
 from lamellar.frozen import nearest
 from lamellar.identity import identity_of
+from lamellar.order import Rank
 from lamellar.registry import kinds
 from lamellar.spec import ExecutorSpec, Spec
 from lamellar.target import AnyTarget, Target, as_target, named_targets
@@ -27,6 +28,7 @@ from .rule import RouteRule
 
 if TYPE_CHECKING:
     from lamellar.build import BuildContext
+    from lamellar.lint.bounds import Bounds, Where
 
     from .executor import RouteExecutor
 
@@ -49,6 +51,7 @@ class Route(ExecutorSpec):
     """
 
     kind: ClassVar[str] = "route"
+    rank: ClassVar[Rank | None] = Rank.CHOICE
     model_config = {"arbitrary_types_allowed": True}
 
     routes: dict[str, AnyTarget]
@@ -102,6 +105,15 @@ class Route(ExecutorSpec):
         own = {**self.routes, "default": self.default} if isinstance(self.default, Target) else self.routes
         return tuple([_named(target, name) for name, target in own.items() if isinstance(target, Target)])
 
+    def ways(self) -> tuple[str, ...]:
+        """The names, patterns and rules by which a call gets there."""
+        found = {name: [name, *[rule.condition for rule in self.rules if rule.to == name]] for name in self.routes}
+        if isinstance(self.default, Target):
+            return (*[" or ".join(each) for each in found.values()], "all others")
+        if self.default is not None:
+            found[self.default].append("all others")
+        return tuple([" or ".join(each) for each in found.values()])
+
     def identity(self) -> object:
         """The routes and what leads to them.
 
@@ -116,6 +128,12 @@ class Route(ExecutorSpec):
         default = self.default.identity() if isinstance(self.default, Target) else self.default
         routes = dict(zip(self.routes, identity_of(self.routes.values()), strict=True))
         return {"route": {"routes": routes, "rules": [rule.said() for rule in self.rules], "default": default}}
+
+    def bounded(self, where: Where) -> Bounds:
+        """One of the targets."""
+        from lamellar.lint.bounds import Bounds
+
+        return Bounds.either(target.bounded(where) for target in self.children() if isinstance(target, Target))
 
     def make(self, context: BuildContext) -> RouteExecutor:
         """The runtime route with its targets."""

@@ -33,6 +33,7 @@ class SimulateStream(LayerSpec):
     """
 
     kind: ClassVar[str] = "simulate_stream"
+    asks_once: ClassVar[bool] = True
 
     words: int | None = Field(default=None, gt=0)
     characters: int | None = Field(default=None, gt=0)

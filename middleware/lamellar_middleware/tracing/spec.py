@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from lamellar.coderef import CodeRef
 from lamellar.errors import ConfigError
 from lamellar.masking import show
+from lamellar.order import Rank
 from lamellar.spec import LayerSpec
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Tracing(LayerSpec):
     """
 
     kind: ClassVar[str] = "tracing"
+    rank: ClassVar[Rank | None] = Rank.TRACING
+    asks_once: ClassVar[bool] = True
     model_config = {"arbitrary_types_allowed": True}
 
     mode: Literal["call", "attempts"] = "call"

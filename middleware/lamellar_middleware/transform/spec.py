@@ -48,6 +48,7 @@ class Transform(LayerSpec):
     """
 
     kind: ClassVar[str] = "transform"
+    asks_once: ClassVar[bool] = True
     model_config = {"arbitrary_types_allowed": True}
 
     request: CodeRef | None = None

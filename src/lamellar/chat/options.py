@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Literal, Self, TypeAlias, cast
 
 from pydantic import BaseModel, Field, JsonValue, field_validator, model_validator
@@ -11,9 +12,10 @@ from pydantic.json_schema import SkipJsonSchema
 from ..call import CallContext
 from ..errors import ConfigError
 from ..frozen import Frozen, schema_is_a_field
+from ..secrets import Secret
 from .tools import CacheControl, ToolChoice
 
-__all__ = ["ChatOptions", "JsonSchemaFormat", "OptionFields", "ReasoningEffort", "ResponseFormat"]
+__all__ = ["ChatOptions", "CommonOptions", "JsonSchemaFormat", "ReasoningEffort", "ResponseFormat"]
 
 ReasoningEffort = Literal["zero", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How much the model may think, in words; a number of tokens says it exactly."""
@@ -59,8 +61,8 @@ ResponseFormat = Literal["json"] | JsonSchemaFormat
 """``"json"`` for any JSON object, or a schema."""
 
 
-class OptionFields(Frozen):
-    """The options that a provider may be told, for those who say them: all of `ChatOptions` but `call`."""
+class CommonOptions(Frozen):
+    """The options that a provider may be told: what calls (`ChatOptions`) and stacks (`OptionFields`) say alike."""
 
     temperature: float | None = None
     max_tokens: int | None = Field(default=None, gt=0)
@@ -78,7 +80,7 @@ class OptionFields(Frozen):
     cache_control: CacheControl | None = None
     prompt_cache_key: str | None = None
     normalize_reasoning_content: bool | None = None
-    extra_headers: dict[str, str] | None = None
+    extra_headers: Mapping[str, str | Secret] | None = None
     extra_body: dict[str, JsonValue] | None = None
     capture_raw_body: bool | None = None
 
@@ -102,12 +104,13 @@ class OptionFields(Frozen):
     @model_validator(mode="after")
     def _headers_are_plain(self) -> Self:
         for name, value in (self.extra_headers or {}).items():
-            if "\n" in name + value or "\r" in name + value:
+            text = name + value if isinstance(value, str) else name
+            if "\n" in text or "\r" in text:
                 raise ConfigError(f"extra_headers: {name!r} holds a line break")
         return self
 
 
-class ChatOptions(OptionFields):
+class ChatOptions(CommonOptions):
     """Options of one call.
 
     Args:
@@ -134,6 +137,7 @@ class ChatOptions(OptionFields):
         call: What the user says to the stack about this call; never on the wire.
     """
 
+    extra_headers: dict[str, str] | None = None  # pyright: ignore[reportIncompatibleVariableOverride] -- frozen
     call: CallContext | None = None
 
     @property

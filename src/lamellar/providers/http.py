@@ -274,7 +274,7 @@ class HttpExecutor:
 
     def reset(self) -> None:
         """Use every key again."""
-        self._keys = KeyPool(self._keys.keys, self.clock)
+        self._keys.forget()
 
     def __repr__(self) -> str:
         return f"HttpExecutor({self.name!r}, {scrub(self.endpoint.base_url)!r}, dialect={self.dialect.name!r})"

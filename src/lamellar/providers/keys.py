@@ -74,6 +74,16 @@ class KeyPool:
             error.retryable, error.retry_after, error.counts_against_health = True, None, False
         return error
 
+    def succeed(self, old: KeyPool) -> None:
+        """Take over from a pool of other keys how long those rest that both have."""
+        for key, until in zip(old.keys, old._rests_until, strict=True):
+            if key in self.keys:
+                self._rests_until[self.keys.index(key)] = until
+
+    def forget(self) -> None:
+        """Use every key again."""
+        self._next, self._rests_until = 0, [0.0] * len(self.keys)
+
     def state(self) -> dict[str, JsonValue]:
         """How many keys there are, and how many are set aside."""
         now = self._clock.now()

@@ -141,7 +141,9 @@ class HttpProvider(NetworkSpec, Connection):
             self.make_engine(context),
             context.clock,
             context.limits.connect,
-            KeyPool(keys, context.clock),
+            context.keep(
+                KeyPool, lambda: KeyPool(keys, context.clock), terms=(self.label, keys), renew=KeyPool.succeed
+            ),
             guard_for(self.entry, said, self.abilities or Abilities()),
             tuple([endpoint.headers[name] for name, value in self.headers.items() if isinstance(value, Secret)]),
         )
