@@ -72,13 +72,15 @@ def with_option(model: type[BaseModel], name: str) -> Any:
     raise AssertionError(f"no value for {model.__name__}.{name} could be thought of; teach tests/specimens.py one")
 
 
+@cache
 def needs(model: type[BaseModel]) -> dict[str, Any]:
     """What the model cannot do without: what has no default, and one option more if it demands one."""
     required = {name: next(values(field)) for name, field in model.model_fields.items() if field.is_required()}
     try:
         model(**required)
     except ConfigError:
-        made = next(each for name in model.model_fields for each in attempts(model, name, required))
+        options = sorted(model.model_fields, key=lambda name: name not in required)
+        made = next(each for name in options for each in attempts(model, name, required))
         return {name: getattr(made, name) for name in made.model_fields_set}
     return required
 
