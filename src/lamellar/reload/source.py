@@ -87,13 +87,12 @@ class FileSource:
 
     def load(self) -> Look:
         """The files as they are, read."""
-        before = self.look()
-        for _ in range(_TRIES):
-            stack = self._read()
+        before, stack = self.look(), self._read()
+        for _ in range(_TRIES - 1):
             after = self.look()
             if after == before:
                 break
-            before = after  # it was written meanwhile, or there are other files to it now
+            before, stack = after, self._read()  # it was written meanwhile, or there are other files to it now
         return Look(before.fingerprint, before.secrets, stack)
 
     def _read(self) -> Stack | ConfigError:
