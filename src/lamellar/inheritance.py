@@ -35,6 +35,7 @@ class Inheritance:
         self._held: dict[Place, list[_Heirloom]] = {}
         self._before = {} if before is None else before._held
         self._claimed: set[int] = set()
+        self._settled = False
 
     def take(
         self,
@@ -53,6 +54,8 @@ class Inheritance:
             terms: What must be equal for the old one to go on.
             renew: Told a new one and the old one of other terms at the same place, to copy what holds on any terms.
         """
+        if self._settled:
+            return make()  # at a call, such as that of a provider found only then: it is held by whoever asks
         here = self._held.setdefault(place, [])
         before = self._before.get(place, [])
         state = self._unchanged(before, kind, terms)
@@ -72,6 +75,7 @@ class Inheritance:
         return None
 
     def settle(self) -> None:
-        """The new stack is in its place: what nobody took over is let go."""
+        """The stack is built: what nobody took over is let go, and what is made from now on is not handed down."""
+        self._settled = True
         self._before = {}
         self._claimed.clear()

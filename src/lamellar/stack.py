@@ -154,6 +154,7 @@ class Stack(ExecutorSpec):
         )
         with plugins_named():
             inner = self.make(context)
+        context.inheritance.settle()
         return StackExecutor(inner, clock=context.clock, rng=context.rng, resources=context.resources, spec=self)
 
     def lint(self) -> tuple[Finding, ...]:

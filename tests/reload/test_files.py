@@ -178,6 +178,9 @@ def test_a_file_is_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
 
     with ProviderSimulator() as simulator:
         asyncio.run(main(simulator))
+    for thread in threading.enumerate():
+        if thread.name == "lamellar-watch":
+            thread.join(5)  # the last look may just be ending
     assert "lamellar-watch" not in [thread.name for thread in threading.enumerate()]
     assert [each.ok for each in told] == [True, False, False, True]
     assert "sk-secret" not in caplog.text
