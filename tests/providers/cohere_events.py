@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.providers.asking import Asking
 from tests.providers.streams import Streams
 
-from lamellar.chat.content import ContentPart
 from lamellar.chat.options import ChatOptions
-from lamellar.chat.request import ChatMessage, ChatRequest
+from lamellar.chat.request import ChatRequest
 from lamellar.chat.response import ChatResponse
 from lamellar.errors import ExecutorError
 from lamellar.providers.cohere_chat import COHERE_CHAT
@@ -128,23 +128,5 @@ def build(
     return COHERE_CHAT.build_request(endpoint, model, request, options, stream=stream)
 
 
-def body(request: ChatRequest = ASK, options: ChatOptions | None = None, **more: Any) -> dict[str, Any]:
-    return json.loads(build(request, options, **more).body)
-
-
-def refused(request: ChatRequest = ASK, options: ChatOptions | None = None, **more: Any) -> ExecutorError:
-    with pytest.raises(ExecutorError) as caught:
-        build(request, options, **more)
-    assert caught.value.kind == "invalid_request"
-    return caught.value
-
-
-def messages(*said: ChatMessage, **more: Any) -> list[dict[str, Any]]:
-    return body(ChatRequest.from_messages(said), **more)["messages"]
-
-
-def sent_back(parts: tuple[ContentPart, ...], **more: Any) -> dict[str, Any]:
-    """What an answer's content becomes as a turn of the conversation."""
-    _, turn = messages(ChatMessage.user("hi"), ChatMessage.assistant(parts), **more)
-    assert turn["role"] == "assistant"
-    return turn
+_ASKING = Asking(build)
+body, refused, messages, sent_back = _ASKING.body, _ASKING.refused, _ASKING.messages, _ASKING.sent_back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -128,6 +129,25 @@ class Fuzz:
             assert events[-1].content is not None
             self._sane(events[-1].content)
         return events
+
+    def odd_values(self, payloads: list[Any], framed: Callable[[Any], bytes], seed: int, *odd: Any) -> None:
+        """The payloads with odd values in them, as a stream, each as a body, and the last one as an error."""
+        dice = random.Random(seed)
+        options = OPTIONS if seed % 2 else None
+        said = mutated(payloads, dice, *odd)
+        if dice.random() < 0.3:
+            dice.shuffle(said)
+        self.stream(b"".join(map(framed, said)), dice, options)
+        for each in said:
+            self.whole(json.dumps(each).encode(), options)
+        self.error(dice.choice([400, 429, 500]), json.dumps(said[-1]).encode())
+
+    def odd_bytes(self, data: bytes, seed: int) -> None:
+        """Damaged bytes, as a stream and as a body."""
+        dice = random.Random(seed)
+        broken = damaged(data, dice)
+        self.stream(broken, dice, None)
+        self.whole(broken, None)
 
     def whole(self, data: bytes, options: ChatOptions | None) -> None:
         """A body is an answer that can go back, or an error."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from typing import Any
 
@@ -23,7 +22,7 @@ from tests.providers.cohere_events import (
     text,
     thinking,
 )
-from tests.providers.fuzzing import OPTIONS, Fuzz, damaged, mutated, nested
+from tests.providers.fuzzing import OPTIONS, Fuzz, nested
 
 from lamellar.providers.cohere_chat import COHERE_CHAT
 
@@ -44,23 +43,12 @@ FUZZ = Fuzz(COHERE_CHAT, exchange, opened, sent_back)
 
 @pytest.mark.parametrize("seed", range(400))
 def test_odd_values_anywhere(seed: int):
-    dice = random.Random(seed)
-    options = OPTIONS if seed % 2 else None
-    said = mutated(PAYLOADS, dice, "ERROR", {"error": "busy"})
-    if dice.random() < 0.3:
-        dice.shuffle(said)
-    FUZZ.stream(b"".join(map(framed, said)), dice, options)
-    for each in said:
-        FUZZ.whole(json.dumps(each).encode(), options)
-    FUZZ.error(dice.choice([400, 429, 500]), json.dumps(said[-1]).encode())
+    FUZZ.odd_values(PAYLOADS, framed, seed, "ERROR", {"error": "busy"})
 
 
 @pytest.mark.parametrize("seed", range(150))
 def test_odd_bytes_anywhere(seed: int):
-    dice = random.Random(seed)
-    data = damaged(b"".join(map(framed, PAYLOADS)), dice)
-    FUZZ.stream(data, dice, None)
-    FUZZ.whole(data, None)
+    FUZZ.odd_bytes(b"".join(map(framed, PAYLOADS)), seed)
 
 
 @pytest.mark.parametrize("cut", range(0, 900, 7))

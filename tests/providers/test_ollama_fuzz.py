@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 from typing import Any
 
 import pytest
-from tests.providers.fuzzing import OPTIONS, Fuzz, damaged, mutated, nested
+from tests.providers.fuzzing import OPTIONS, Fuzz, nested
 from tests.providers.ollama_lines import COUNTS, call, exchange, line, opened, payload, sent_back
 
 from lamellar.providers.ollama_chat import OLLAMA_CHAT
@@ -25,23 +24,12 @@ FUZZ = Fuzz(OLLAMA_CHAT, exchange, opened, sent_back)
 
 @pytest.mark.parametrize("seed", range(400))
 def test_odd_values_anywhere(seed: int):
-    dice = random.Random(seed)
-    options = OPTIONS if seed % 2 else None
-    said = mutated(PAYLOADS, dice, "length", {"error": "busy"})
-    if dice.random() < 0.3:
-        dice.shuffle(said)
-    FUZZ.stream(b"".join(map(line, said)), dice, options)
-    for each in said:
-        FUZZ.whole(json.dumps(each).encode(), options)
-    FUZZ.error(dice.choice([400, 429, 500]), json.dumps(said[-1]).encode())
+    FUZZ.odd_values(PAYLOADS, line, seed, "length", {"error": "busy"})
 
 
 @pytest.mark.parametrize("seed", range(150))
 def test_odd_bytes_anywhere(seed: int):
-    dice = random.Random(seed)
-    data = damaged(b"".join(map(line, PAYLOADS)), dice)
-    FUZZ.stream(data, dice, None)
-    FUZZ.whole(data, None)
+    FUZZ.odd_bytes(b"".join(map(line, PAYLOADS)), seed)
 
 
 @pytest.mark.parametrize("cut", range(0, 900, 7))
